@@ -70,11 +70,18 @@ class UsageError(PyinferError):
 
 
 class RequestError(PyinferError, ValueError):
-    """An invalid parameter of a generation request."""
+    """An invalid parameter of a generation request.
+
+    Attributes
+    ----------
+    param : str
+        Name of the parameter at fault; empty when it is not a single one.
+    """
 
     code = "invalid_request"
     http_status = 400
     exit_code = 3
+    param = ""
 
 
 class ContextLengthError(RequestError):

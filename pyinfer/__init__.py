@@ -1,0 +1,111 @@
+"""pyinfer runs DeepSeek-R1-Distill-Qwen models on a CPU, on its own kernels.
+
+The public surface is this module: :func:`load` (the only constructor), :class:`LLM`,
+:class:`SamplingParams`, :class:`Generation` and the errors of :mod:`pyinfer.errors`. Everything is
+imported on first use, so that ``import pyinfer`` costs nothing and the command line starts fast.
+Read first: ``llm.py``, then ``engine/engine.py`` and ``model/qwen2.py``.
+
+Examples
+--------
+>>> import pyinfer
+>>> with pyinfer.load() as llm:  # no path: the small embedded model   # doctest: +SKIP
+...     print(llm.chat("Which is larger, 9.11 or 9.9?").text)
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyinfer.engine.params import SamplingParams
+    from pyinfer.errors import (
+        CancelledError,
+        ContextLengthError,
+        EngineError,
+        InsufficientMemoryError,
+        ModelFormatError,
+        ModelNotFoundError,
+        ModelUnsupportedError,
+        NumericError,
+        PyinferError,
+        RequestError,
+    )
+    from pyinfer.llm import LLM, Chunk, Generation, TextStream, Timings, Usage, load
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "SamplingParams": "pyinfer.engine.params",
+    **dict.fromkeys(
+        (
+            "CancelledError",
+            "ContextLengthError",
+            "EngineError",
+            "InsufficientMemoryError",
+            "ModelFormatError",
+            "ModelNotFoundError",
+            "ModelUnsupportedError",
+            "NumericError",
+            "PyinferError",
+            "RequestError",
+        ),
+        "pyinfer.errors",
+    ),
+    **dict.fromkeys(
+        ("LLM", "Chunk", "Generation", "TextStream", "Timings", "Usage", "load"), "pyinfer.llm"
+    ),
+}
+
+__all__ = [
+    "LLM",
+    "CancelledError",
+    "Chunk",
+    "ContextLengthError",
+    "EngineError",
+    "Generation",
+    "InsufficientMemoryError",
+    "ModelFormatError",
+    "ModelNotFoundError",
+    "ModelUnsupportedError",
+    "NumericError",
+    "PyinferError",
+    "RequestError",
+    "SamplingParams",
+    "TextStream",
+    "Timings",
+    "Usage",
+    "__version__",
+    "load",
+]
+
+
+class _Package(ModuleType):
+    """This module, with one name protected.
+
+    Importing the subpackage ``pyinfer.load`` binds it to this module under the name ``load``, which
+    would hide the function :func:`load`. ``from pyinfer.load.x import y`` works all the same.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "load" and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'pyinfer' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
