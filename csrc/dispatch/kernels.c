@@ -1,0 +1,64 @@
+/* Fills the kernel table: scalar first, then the architecture overwrites what it has better. */
+#include "pyinfer/kernels.h"
+#include "pyinfer/cpu.h"
+#include <string.h>
+
+#define PER_FORMAT(op)                                                                             \
+    pi_##op##_fn pi_##op##_f32_scalar, pi_##op##_f16_scalar, pi_##op##_bf16_scalar,                \
+        pi_##op##_q8_0_scalar, pi_##op##_q4_0_scalar
+
+PER_FORMAT(gemv);
+PER_FORMAT(gemm);
+PER_FORMAT(pack);
+PER_FORMAT(unpack);
+PER_FORMAT(quantize);
+PER_FORMAT(dequantize);
+PER_FORMAT(embed);
+pi_act_a8_fn pi_act_a8_scalar;
+pi_rmsnorm_fn pi_rmsnorm_f32_scalar;
+pi_rope_fn pi_rope_f32_scalar;
+pi_swiglu_fn pi_swiglu_f32_scalar;
+pi_attn_fn pi_attn_kv_f16_scalar;
+pi_attn_merge_fn pi_attn_merge_scalar;
+pi_kv_append_fn pi_kv_append_f16_scalar;
+pi_head_stats_fn pi_head_stats_f32_scalar;
+pi_head_select_fn pi_head_select_f32_scalar;
+
+#define SET_FORMATS(k, op)                                                                         \
+    (k)->op[PI_FORMAT_F32] = pi_##op##_f32_scalar;                                                 \
+    (k)->op[PI_FORMAT_F16] = pi_##op##_f16_scalar;                                                 \
+    (k)->op[PI_FORMAT_BF16] = pi_##op##_bf16_scalar;                                               \
+    (k)->op[PI_FORMAT_Q8_0] = pi_##op##_q8_0_scalar;                                               \
+    (k)->op[PI_FORMAT_Q4_0] = pi_##op##_q4_0_scalar
+
+static void fill_scalar(struct pi_kernels *k) {
+    SET_FORMATS(k, gemv);
+    SET_FORMATS(k, gemm);
+    SET_FORMATS(k, pack);
+    SET_FORMATS(k, unpack);
+    SET_FORMATS(k, quantize);
+    SET_FORMATS(k, dequantize);
+    SET_FORMATS(k, embed);
+    k->act_a8 = pi_act_a8_scalar;
+    k->rmsnorm = pi_rmsnorm_f32_scalar;
+    k->rope = pi_rope_f32_scalar;
+    k->swiglu = pi_swiglu_f32_scalar;
+    k->attn_kv_f16 = pi_attn_kv_f16_scalar;
+    k->attn_merge = pi_attn_merge_scalar;
+    k->kv_append_f16 = pi_kv_append_f16_scalar;
+    k->head_stats = pi_head_stats_f32_scalar;
+    k->head_select = pi_head_select_f32_scalar;
+}
+
+enum pi_status pi_kernels_init(struct pi_kernels *kernels, enum pi_isa isa) {
+    struct pi_cpu cpu;
+    pi_cpu_detect(&cpu);
+    if ((unsigned)isa >= PI_ISA_COUNT || isa > pi_cpu_best_isa(&cpu)) {
+        return PI_ERR_UNSUPPORTED;
+    }
+    memset(kernels, 0, sizeof *kernels);
+    kernels->isa = isa;
+    fill_scalar(kernels);
+    pi_kernels_fill_x86(kernels, isa);
+    return PI_OK;
+}

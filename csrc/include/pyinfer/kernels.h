@@ -1,0 +1,34 @@
+/* The one list of all kernels. Kernels include kernel_types.h, never this file. */
+#ifndef PYINFER_KERNELS_H
+#define PYINFER_KERNELS_H
+
+#include "pyinfer/kernel_types.h"
+
+struct pi_kernels {
+    enum pi_isa isa;
+    pi_gemv_fn *gemv[PI_FORMAT_COUNT];
+    pi_gemm_fn *gemm[PI_FORMAT_COUNT];
+    pi_pack_fn *pack[PI_FORMAT_COUNT];
+    pi_unpack_fn *unpack[PI_FORMAT_COUNT];
+    pi_quantize_fn *quantize[PI_FORMAT_COUNT];
+    pi_dequantize_fn *dequantize[PI_FORMAT_COUNT];
+    pi_embed_fn *embed[PI_FORMAT_COUNT];
+    pi_act_a8_fn *act_a8;
+    pi_rmsnorm_fn *rmsnorm;
+    pi_rope_fn *rope;
+    pi_swiglu_fn *swiglu;
+    pi_attn_fn *attn_kv_f16;
+    pi_attn_merge_fn *attn_merge;
+    pi_kv_append_fn *kv_append_f16;
+    pi_head_stats_fn *head_stats;
+    pi_head_select_fn *head_select;
+};
+
+/* Fills the table for the highest level <= isa. PI_ERR_UNSUPPORTED if the CPU or the build lacks
+ * `isa`. */
+enum pi_status pi_kernels_init(struct pi_kernels *kernels, enum pi_isa isa);
+
+/* Architecture fills, called by pi_kernels_init after the scalar defaults. */
+void pi_kernels_fill_x86(struct pi_kernels *kernels, enum pi_isa isa);
+
+#endif

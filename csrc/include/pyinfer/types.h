@@ -1,0 +1,58 @@
+/* Base types of the C core: status codes, formats, instruction sets, compiler attributes. */
+#ifndef PYINFER_TYPES_H
+#define PYINFER_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum pi_status {
+    PI_OK = 0,
+    PI_ERR_NOMEM,
+    PI_ERR_UNSUPPORTED, /* the CPU or the build lacks what was asked for */
+    PI_ERR_ARG,
+    PI_ERR_CANCELLED,
+    PI_ERR_NUMERIC, /* NaN or Inf where a number was expected */
+    PI_ERR_FORKED,  /* the thread pool does not survive fork() */
+};
+
+/* Weight formats. The order is the index into the per-format kernel arrays. */
+enum pi_format {
+    PI_FORMAT_F32 = 0,
+    PI_FORMAT_F16,
+    PI_FORMAT_BF16,
+    PI_FORMAT_Q8_0,
+    PI_FORMAT_Q4_0,
+    PI_FORMAT_COUNT,
+};
+
+/* Instruction sets, ascending: a higher level contains the lower ones. */
+enum pi_isa {
+    PI_ISA_SCALAR = 0,
+    PI_ISA_AVX2,       /* AVX2 + FMA + F16C + BMI2 */
+    PI_ISA_AVX512VNNI, /* AVX512 F + BW + VL + DQ + VNNI */
+    PI_ISA_COUNT,
+};
+
+#define PI_PANEL_ROWS 16     /* output rows of a packed panel */
+#define PI_GROUP_INPUTS 128  /* inputs of a packed group */
+#define PI_BLOCK_INPUTS 32   /* inputs that share one activation scale */
+#define PI_TILE_TOKENS 8     /* tokens of an activation tile */
+#define PI_KV_BLOCK_TOKENS 64
+#define PI_KV_TILE_TOKENS 16
+#define PI_KV_SEGMENT_TOKENS 512 /* fixed borders of attention partials */
+#define PI_HEAD_CHUNK_ROWS 1024  /* rows of one (max, sum) of the head */
+#define PI_MAX_STREAMS 4
+#define PI_LINE_BYTES 64
+
+#define PI_ALIGNED(n) __attribute__((aligned(n)))
+#define PI_INLINE static inline __attribute__((always_inline))
+#define PI_EXPORT __attribute__((visibility("default")))
+#define PI_NOINLINE __attribute__((noinline))
+#define PI_UNUSED __attribute__((unused))
+
+PI_INLINE size_t pi_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
+PI_INLINE size_t pi_round_up(size_t a, size_t b) { return pi_ceil_div(a, b) * b; }
+PI_INLINE size_t pi_min_size(size_t a, size_t b) { return a < b ? a : b; }
+
+#endif

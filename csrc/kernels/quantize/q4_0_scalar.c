@@ -1,0 +1,48 @@
+/* f32 <-> q4_0 file blocks, the rounding of the gguf package's reference bit for bit:
+ * d = (value of largest magnitude, the first one on a tie) / -8, q = trunc(x / d + 8.5) computed in
+ * double from the f32 reciprocal, clamped to 0..15; d is stored as f16. A block with a NaN or Inf
+ * gets a NaN scale, so that it surfaces in every output that uses it. */
+#include "kernels/util/f16.h"
+#include "pyinfer/blocks.h"
+#include "pyinfer/kernel_types.h"
+#include <math.h>
+
+pi_quantize_fn pi_quantize_q4_0_scalar;
+pi_dequantize_fn pi_dequantize_q4_0_scalar;
+
+static uint8_t nibble(float x, float inverse) {
+    const double q = trunc((double)x * (double)inverse + 8.5);
+    return (uint8_t)(q > 15.0 ? 15.0 : q > 0.0 ? q : 0.0);
+}
+
+void pi_quantize_q4_0_scalar(void *blocks, const float *x, size_t n) {
+    struct pi_block_q4_0 *out = blocks;
+    for (size_t b = 0; b < n / PI_BLOCK_INPUTS; b++, x += PI_BLOCK_INPUTS) {
+        if (!pi_all_finite(x, PI_BLOCK_INPUTS)) {
+            out[b] = (struct pi_block_q4_0){.d = PI_F16_NAN};
+            continue;
+        }
+        float largest = x[0];
+        for (size_t i = 1; i < PI_BLOCK_INPUTS; i++) {
+            largest = fabsf(x[i]) > fabsf(largest) ? x[i] : largest;
+        }
+        const float d = largest / -8.0f;
+        const float inverse = d == 0.0f ? 0.0f : 1.0f / d;
+        out[b].d = pi_f32_to_f16(d);
+        for (size_t i = 0; i < 16; i++) {
+            out[b].qs[i] =
+                (uint8_t)(nibble(x[i], inverse) | (unsigned)nibble(x[16 + i], inverse) << 4);
+        }
+    }
+}
+
+void pi_dequantize_q4_0_scalar(float *x, const void *blocks, size_t n) {
+    const struct pi_block_q4_0 *in = blocks;
+    for (size_t b = 0; b < n / PI_BLOCK_INPUTS; b++, x += PI_BLOCK_INPUTS) {
+        const float d = pi_f16_to_f32(in[b].d);
+        for (size_t i = 0; i < 16; i++) {
+            x[i] = d * (float)((in[b].qs[i] & 15) - 8);
+            x[16 + i] = d * (float)((in[b].qs[i] >> 4) - 8);
+        }
+    }
+}
