@@ -17,7 +17,7 @@ def _mix(x: int) -> int:
 
 
 def stream_key(seed: int, choice: int) -> int:
-    """Key of the random stream of one answer: its seed and its index among the answers asked for."""
+    """Key of the random stream of one answer: its seed and its index among several answers."""
     return _mix((_mix((seed + _STEP) & _MASK) + (choice + 1) * _STEP) & _MASK)
 
 
