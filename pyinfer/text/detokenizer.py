@@ -1,0 +1,38 @@
+"""Token ids to text, one at a time."""
+
+from __future__ import annotations
+
+import codecs
+
+from pyinfer.text.tokenizer import Tokenizer
+
+
+class Detokenizer:
+    """Turns a stream of token ids into text that never ends inside a character.
+
+    The concatenation of all :meth:`push` results and :meth:`finish` equals
+    ``tokenizer.decode(ids, skip_special)`` exactly, U+FFFD for invalid bytes included.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+    skip_special : bool
+        Leave out special tokens such as end of sequence.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, skip_special: bool = True) -> None:
+        self._tokenizer = tokenizer
+        self._hidden: frozenset[int] = tokenizer.special_ids if skip_special else frozenset()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, token_id: int) -> str:
+        """Take one id and return the text that is complete now, which may be empty."""
+        if token_id in self._hidden:
+            return ""
+        return self._decoder.decode(self._tokenizer.token_bytes(token_id))
+
+    def finish(self) -> str:
+        """Return what is left: U+FFFD if the last character is incomplete. Starts anew."""
+        text = self._decoder.decode(b"", final=True)
+        self._decoder.reset()
+        return text

@@ -1,0 +1,179 @@
+"""Text to token ids and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from tokenizers import Tokenizer as Backend
+
+from pyinfer.errors import RequestError
+from pyinfer.text.byte_alphabet import piece_to_bytes
+from pyinfer.text.folder_tokenizer import read_folder
+from pyinfer.text.gguf_tokenizer import read_gguf
+from pyinfer.text.vocabulary import TokenizerParts
+
+
+class Tokenizer:
+    """A byte-level BPE tokenizer.
+
+    Made by :meth:`from_folder` or :meth:`from_gguf`; for the 152k vocabulary of Qwen2 that takes
+    about half a second. Instances do not change and may be used from several threads at once;
+    encoding runs outside the global interpreter lock.
+
+    Attributes
+    ----------
+    n_tokens : int
+        One more than the last id with a meaning. A model may have more (padding) rows.
+    bos_id : int or None
+        Begin of sequence.
+    eos_ids : tuple of int
+        Every id that ends a generation.
+    add_bos : bool
+        Whether :meth:`encode` with ``add_special`` puts BOS in front.
+    special_ids : frozenset of int
+        Ids hidden from readers (``skip_special``).
+    control_ids : frozenset of int
+        Ids that ordinary text can never become: special ones and others such as ``<think>``.
+    added_tokens : Mapping of str to int
+        Tokens that are matched as whole strings.
+    chat_template : str or None
+        Jinja source from the model.
+
+    Examples
+    --------
+    >>> tokenizer = Tokenizer.from_folder("DeepSeek-R1-Distill-Qwen-1.5B")  # doctest: +SKIP
+    >>> tokenizer.encode("Who are you?")  # doctest: +SKIP
+    [15191, 525, 498, 30]
+    """
+
+    def __init__(self, parts: TokenizerParts) -> None:
+        vocabulary = parts.vocabulary
+        self.n_tokens = vocabulary.n_tokens
+        self.bos_id = parts.bos_id
+        self.eos_ids = parts.eos_ids
+        self.add_bos = parts.add_bos
+        self.chat_template = parts.chat_template
+        self.special_ids = frozenset(piece.id for piece in vocabulary.added if piece.special)
+        self.control_ids = vocabulary.control
+        self.added_tokens: Mapping[str, int] = MappingProxyType(
+            {piece.content: piece.id for piece in vocabulary.added}
+        )
+        #: Added tokens that match text after Unicode normalization.
+        self.matches_normalized = any(piece.normalized for piece in vocabulary.added)
+        self._full = parts.backend
+        # Both share one model object, so the second costs nothing.
+        self._ordinary = Backend(parts.backend.model)
+        if parts.backend.normalizer is not None:
+            self._ordinary.normalizer = parts.backend.normalizer
+        self._ordinary.pre_tokenizer = parts.backend.pre_tokenizer
+        self._bytes: list[bytes | str] = [b""] * self.n_tokens
+        for piece, token_id in vocabulary.pieces.items():
+            self._bytes[token_id] = piece
+        for added in vocabulary.added:
+            self._bytes[added.id] = added.content.encode("utf-8")
+
+    @classmethod
+    def from_folder(cls, path: str | Path) -> Tokenizer:
+        """Read ``tokenizer.json`` and its companions from a Hugging Face folder.
+
+        Raises
+        ------
+        ModelNotFoundError
+            The folder has no ``tokenizer.json``.
+        ModelFormatError, ModelUnsupportedError
+            A file is damaged, or asks for something other than byte-level BPE.
+        """
+        return cls(read_folder(Path(path)))
+
+    @classmethod
+    def from_gguf(cls, metadata: Mapping[str, Any]) -> Tokenizer:
+        """Build the tokenizer from the ``tokenizer.*`` keys of a GGUF file.
+
+        Raises
+        ------
+        ModelFormatError, ModelUnsupportedError
+            A key is missing or wrong, or the kind of tokenizer is not supported.
+        """
+        return cls(read_gguf(metadata))
+
+    def encode(self, text: str, add_special: bool = False, parse_special: bool = True) -> list[int]:
+        """Return the token ids of ``text``.
+
+        Parameters
+        ----------
+        text : str
+            Any Unicode text without lone surrogates.
+        add_special : bool
+            Put BOS in front if the model wants one; never a second one.
+        parse_special : bool
+            Read strings such as ``<think>`` as their tokens. False takes them as plain text: use
+            it for text of strangers.
+
+        Raises
+        ------
+        RequestError
+            ``text`` is not a string, or has a lone surrogate.
+        """
+        backend = self._full if parse_special else self._ordinary
+        ids: list[int] = self._run(backend, text).ids
+        if add_special and self.add_bos and self.bos_id is not None:
+            first = next((n for n, i in enumerate(ids) if i != self.bos_id), len(ids))
+            if first != 1:
+                ids[:first] = [self.bos_id]
+        return ids
+
+    def control_spans(self, text: str) -> list[tuple[int, int, int]]:
+        """Return (id, start, end) of every added token in ``text``; ends count characters."""
+        found = self._run(self._full, text)
+        added = set(self.added_tokens.values())
+        return [
+            (token_id, start, end)
+            for token_id, (start, end) in zip(found.ids, found.offsets, strict=True)
+            if token_id in added
+        ]
+
+    def decode(self, ids: Iterable[int], skip_special: bool = False) -> str:
+        """Return the text of ``ids``; bytes that are no UTF-8 become U+FFFD.
+
+        Raises
+        ------
+        RequestError
+            An id is outside the vocabulary.
+        """
+        hidden: frozenset[int] = self.special_ids if skip_special else frozenset()
+        data = b"".join(self.token_bytes(i) for i in ids if i not in hidden)
+        return data.decode("utf-8", "replace")
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Return the bytes that one token stands for; empty for unused ids.
+
+        Raises
+        ------
+        RequestError
+            The id is outside the vocabulary.
+        """
+        if not 0 <= token_id < self.n_tokens:
+            raise RequestError(
+                f"token id {token_id} is outside the vocabulary (0 to {self.n_tokens - 1})"
+            )
+        found = self._bytes[token_id]
+        if isinstance(found, bytes):
+            return found
+        data = piece_to_bytes(found)
+        self._bytes[token_id] = data
+        return data
+
+    def token_text(self, token_id: int | None) -> str:
+        """Return one token as text, ``""`` for None. For names such as BOS."""
+        return "" if token_id is None else self.token_bytes(token_id).decode("utf-8", "replace")
+
+    def _run(self, backend: Backend, text: str) -> Any:
+        if not isinstance(text, str):
+            raise RequestError(f"text must be a string, found {type(text).__name__}")
+        try:
+            return backend.encode(text, add_special_tokens=False)
+        except TypeError:
+            raise RequestError("the text has a lone surrogate, which is not Unicode text") from None
