@@ -1,0 +1,1 @@
+"""Makes the embedded demo model: synthetic questions, tokenizer, training, evaluation."""
