@@ -1,263 +1,165 @@
 # One call per raw kernel of one instruction set level: tests, benchmarks, file conversion.
 # Shapes, dtypes and errors are documented in kernels.pyi. Every call checks shapes, then runs the
 # kernel in the floating-point mode of the contract.
-from libc.stdint cimport int32_t, uint8_t, uintptr_t
+from libc.stdint cimport int32_t, uint8_t
 
 from pyinfer._kernels cimport c_api as c
-
-from typing import NamedTuple
+from pyinfer._kernels.matrix_kernels cimport MatrixKernels, require
 
 import numpy as np
 
-FORMATS = tuple([c.pi_qtype_of(<c.pi_format>i).name.decode() for i in range(c.PI_FORMAT_COUNT)])
-ISAS = tuple([c.pi_isa_name(<c.pi_isa>i).decode() for i in range(c.PI_ISA_COUNT)])
+from pyinfer._kernels.matrix_kernels import (
+    FORMATS,
+    ISAS,
+    FormatInfo,
+    aligned_empty,
+    available_isas,
+    format_info,
+)
 
-cdef size_t ROWS = c.PI_PANEL_ROWS
-cdef size_t GROUP = c.PI_GROUP_INPUTS
-cdef size_t TILE = c.PI_TILE_TOKENS
-cdef size_t A8_BYTES = sizeof(c.pi_a8_group)
 cdef size_t LANES = c.PI_KV_TILE_TOKENS
+cdef size_t BLOCK = c.PI_KV_BLOCK_TOKENS
+cdef size_t SEGMENT = c.PI_KV_SEGMENT_TOKENS
 
 
-class FormatInfo(NamedTuple):
-    name: str
-    block_inputs: int
-    block_bytes: int
-    group_bytes: int
-    quantized: bool
+def v_stride(head_dim):
+    return -(-head_dim // LANES) * LANES
 
 
-cdef int require(bint condition, str message) except -1:
-    if not condition:
-        raise ValueError(message)
-    return 0
+def kv_block_bytes(head_dim):
+    return 2 * BLOCK * (head_dim + v_stride(head_dim))
 
 
-cdef size_t groups_of(size_t n_cols):
-    return (n_cols + GROUP - 1) // GROUP
-
-
-cdef size_t v_stride_of(size_t head_dim):
-    return (head_dim + LANES - 1) // LANES * LANES
-
-
-cdef bint is_aligned(const void *p):
-    return <uintptr_t>p % <uintptr_t>c.PI_LINE_BYTES == 0
-
-
-def format_info(fmt):
-    require(fmt in FORMATS, f"format {fmt!r} is unknown, expected one of {', '.join(FORMATS)}")
-    cdef const c.pi_qtype *q = c.pi_qtype_of(<c.pi_format><int>FORMATS.index(fmt))
-    return FormatInfo(fmt, q.block_inputs, q.block_bytes, q.group_bytes, bool(q.quantized))
-
-
-def available_isas():
-    cdef c.pi_cpu cpu
-    c.pi_cpu_detect(&cpu)
-    return list(ISAS[:<int>c.pi_cpu_best_isa(&cpu) + 1])
-
-
-def aligned_empty(shape, dtype=np.uint8):
-    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.empty(count + c.PI_LINE_BYTES, dtype=np.uint8)
-    start = -raw.ctypes.data % c.PI_LINE_BYTES
-    return raw[start:start + count].view(dtype).reshape(shape)
-
-
-cdef class Kernels:
-    cdef c.pi_kernels table
-
-    def __init__(self, isa=None):
-        isas = available_isas()
-        isa = isas[len(isas) - 1] if isa is None else isa
-        require(isa in isas, f"instruction set {isa!r} is not available here, expected one of "
-                             f"{', '.join(isas)}")
-        c.pi_kernels_init(&self.table, <c.pi_isa><int>ISAS.index(isa))
-
-    @property
-    def isa(self):
-        return ISAS[<int>self.table.isa]
-
-    def pack(self, fmt, const uint8_t[:, ::1] rows, size_t n_cols):
-        info = format_info(fmt)
-        cdef size_t n_rows = rows.shape[0], row_bytes = rows.shape[1], p
-        require(n_rows > 0 and n_cols > 0 and n_cols % info.block_inputs == 0
-                and row_bytes == n_cols // info.block_inputs * info.block_bytes,
-                f"rows of shape ({n_rows}, {row_bytes}) do not hold {n_cols} inputs in {fmt}")
-        cdef size_t panel_bytes = groups_of(n_cols) * <size_t>info.group_bytes
-        cdef size_t n_panels = (n_rows + ROWS - 1) // ROWS
-        panels = aligned_empty((n_panels, panel_bytes))
-        cdef uint8_t[:, ::1] out = panels
-        cdef c.pi_pack_ptr kernel = self.table.pack[<int>FORMATS.index(fmt)]
+cdef class Kernels(MatrixKernels):
+    def rmsnorm(self, const float[::1] x, const float[::1] w, float eps, n=None):
+        cdef size_t n_padded = x.shape[0], n_inputs = n_padded if n is None else n
+        require(n_padded > 0 and n_padded % LANES == 0 and w.shape[0] == x.shape[0]
+                and 0 < n_inputs <= n_padded,
+                f"{x.shape[0]} inputs and {w.shape[0]} weights for n = {n_inputs}: equal multiples "
+                f"of {LANES}, at least n")
+        y = np.empty(n_padded, dtype=np.float32)
+        cdef float[::1] out = y
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
-            for p in range(n_panels):
-                kernel(&out[p, 0], &rows[p * ROWS, 0], row_bytes,
-                       min(ROWS, n_rows - p * ROWS), n_cols)
+            self.table.rmsnorm(&out[0], &x[0], &w[0], n_inputs, n_padded, eps)
             c.pi_fpmode_leave(mode)
-        return panels
+        return y
 
-    def unpack(self, fmt, const uint8_t[:, ::1] panels, size_t n_rows, size_t n_cols):
-        info = format_info(fmt)
-        cdef size_t row_bytes = n_cols // <size_t>info.block_inputs * <size_t>info.block_bytes, p
-        self._check_panels(info, panels, groups_of(n_cols))
-        require(0 < n_rows <= <size_t>panels.shape[0] * ROWS and n_cols % info.block_inputs == 0,
-                f"{n_rows} rows of {n_cols} inputs do not come from {panels.shape[0]} panels")
-        rows = np.empty((n_rows, row_bytes), dtype=np.uint8)
-        cdef uint8_t[:, ::1] out = rows
-        cdef c.pi_unpack_ptr kernel = self.table.unpack[<int>FORMATS.index(fmt)]
+    def rope(self, x, const float[::1] cos, const float[::1] sin, float scale=1.0):
+        y = np.array(x, dtype=np.float32)
+        cdef float[::1] out = y
+        cdef size_t half = cos.shape[0]
+        require(half > 0 and sin.shape[0] == cos.shape[0] and <size_t>out.shape[0] == 2 * half,
+                f"a head of {out.shape[0]} values with {cos.shape[0]} cosines and {sin.shape[0]} "
+                f"sines: half as many of each")
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
-            for p in range((n_rows + ROWS - 1) // ROWS):
-                kernel(&out[p * ROWS, 0], &panels[p, 0], row_bytes,
-                       min(ROWS, n_rows - p * ROWS), n_cols)
+            self.table.rope(&out[0], &cos[0], &sin[0], half, scale)
             c.pi_fpmode_leave(mode)
-        return rows
+        return y
 
-    def quantize(self, fmt, const float[:, ::1] x):
-        info = format_info(fmt)
-        cdef size_t n_rows = x.shape[0], n = x.shape[1], r
-        require(n_rows > 0 and n > 0 and n % info.block_inputs == 0,
-                f"{n} inputs are no multiple of the {info.block_inputs} inputs of a {fmt} block")
-        blocks = np.empty((n_rows, n // info.block_inputs * info.block_bytes), dtype=np.uint8)
-        cdef uint8_t[:, ::1] out = blocks
-        cdef c.pi_quantize_ptr kernel = self.table.quantize[<int>FORMATS.index(fmt)]
+    def swiglu(self, const float[::1] gate, const float[::1] up):
+        cdef size_t n = gate.shape[0]
+        require(n > 0 and gate.shape[0] == up.shape[0],
+                f"{gate.shape[0]} gate and {up.shape[0]} up values: equal counts")
+        h = np.empty(n, dtype=np.float32)
+        cdef float[::1] out = h
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
-            for r in range(n_rows):
-                kernel(&out[r, 0], &x[r, 0], n)
+            self.table.swiglu(&out[0], &gate[0], &up[0], n)
             c.pi_fpmode_leave(mode)
-        return blocks
+        return h
 
-    def dequantize(self, fmt, const uint8_t[:, ::1] blocks):
-        info = format_info(fmt)
-        cdef size_t n_rows = blocks.shape[0], row_bytes = blocks.shape[1], r
-        require(n_rows > 0 and row_bytes > 0 and row_bytes % info.block_bytes == 0,
-                f"rows of {row_bytes} bytes are no whole {fmt} blocks")
-        cdef size_t n = row_bytes // <size_t>info.block_bytes * <size_t>info.block_inputs
-        x = np.empty((n_rows, n), dtype=np.float32)
-        cdef float[:, ::1] out = x
-        cdef c.pi_dequantize_ptr kernel = self.table.dequantize[<int>FORMATS.index(fmt)]
+    def kv_append(self, uint8_t[:, ::1] pool, size_t block, size_t slot, const float[::1] k,
+                  const float[::1] v):
+        cdef size_t head_dim = k.shape[0], stride = v_stride(head_dim)
+        require(head_dim > 0 and v.shape[0] == k.shape[0]
+                and pool.shape[1] >= kv_block_bytes(head_dim),
+                f"blocks of {pool.shape[1]} bytes with K of {head_dim} and V of {v.shape[0]} values")
+        require(block < <size_t>pool.shape[0] and slot < BLOCK,
+                f"slot {slot} of block {block}: {BLOCK} slots, {pool.shape[0]} blocks")
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
-            for r in range(n_rows):
-                kernel(&out[r, 0], &blocks[r, 0], n)
+            self.table.kv_append_f16(&pool[block, 0], &k[0], &v[0], slot, head_dim, stride)
             c.pi_fpmode_leave(mode)
-        return x
 
-    def act_a8(self, const float[:, ::1] x, size_t tile=0):
-        cdef size_t T = x.shape[0], n = x.shape[1], t
-        require(T > 0 and n > 0 and n % GROUP == 0,
-                f"({T}, {n}) activations: inputs must be a multiple of {GROUP}")
-        cdef size_t step = tile if tile else T, n_groups = n // GROUP
-        tiles = aligned_empty(((T + step - 1) // step, n_groups, step, A8_BYTES))
-        tiles.fill(0)
-        cdef uint8_t[:, :, :, ::1] out = tiles
+    def attn(self, const float[:, ::1] q, const int32_t[::1] limit, const uint8_t[:, ::1] pool,
+             const int32_t[::1] block_table, size_t first, size_t last):
+        cdef size_t n = q.shape[0], head_dim = q.shape[1], stride = v_stride(head_dim), i
+        cdef size_t n_blocks = (last + BLOCK - 1) // BLOCK
+        require(n > 0 and head_dim > 0 and limit.shape[0] == q.shape[0],
+                f"{q.shape[0]} queries and {limit.shape[0]} limits")
+        require(first % SEGMENT == 0 and first < last <= first + SEGMENT,
+                f"tokens {first} to {last}: one segment of {SEGMENT} at most")
+        require(pool.shape[1] >= kv_block_bytes(head_dim) and pool.shape[1] % 64 == 0
+                and n_blocks <= <size_t>block_table.shape[0],
+                f"blocks of {pool.shape[1]} bytes, {block_table.shape[0]} of them, for {last} "
+                f"tokens of {head_dim} values")
+        for i in range(n_blocks):
+            require(0 <= block_table[i] < pool.shape[0], f"block {block_table[i]} of {len(pool)}")
+        for i in range(n):
+            require(limit[i] >= 0 and (i == 0 or limit[i - 1] <= limit[i]), "limits must ascend")
+        m = np.empty(n, dtype=np.float32)
+        l = np.empty((n, LANES), dtype=np.float32)
+        o = np.empty((n, stride), dtype=np.float32)
+        cdef float[::1] m_out = m
+        cdef float[:, ::1] l_out = l, o_out = o
+        cdef c.pi_attn_args args
+        args.q, args.q_stride, args.limit, args.n_queries = &q[0, 0], head_dim, &limit[0], n
+        args.head_dim, args.v_stride = head_dim, stride
+        args.kv, args.block_stride = &pool[0, 0], pool.shape[1]
+        args.block_table, args.first, args.last = &block_table[0], first, last
+        args.m, args.l, args.o = &m_out[0], &l_out[0, 0], &o_out[0, 0]
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
-            for t in range(T):
-                self.table.act_a8(<c.pi_a8_group *>&out[t // step, 0, t % step, 0], step, &x[t, 0],
-                                  n_groups)
+            self.table.attn_kv_f16(&args)
             c.pi_fpmode_leave(mode)
-        return tiles
+        return m, l, o
 
-    cdef int _check_panels(self, info, const uint8_t[:, ::1] panels, size_t n_groups) except -1:
-        require(panels.shape[0] > 0 and n_groups > 0
-                and <size_t>panels.shape[1] == n_groups * <size_t>info.group_bytes,
-                f"panels of {panels.shape[1]} bytes do not hold {n_groups} groups of {info.name}")
-        require(is_aligned(&panels[0, 0]), "panels are not 64-byte aligned, use aligned_empty")
-        return 0
-
-    def gemv(self, fmt, const uint8_t[:, ::1] panels, x, size_t n_streams=1,
-             size_t prefetch_near=0, size_t prefetch_far=0, out=None):
-        info = format_info(fmt)
-        cdef const uint8_t[:, :, ::1] x_a8
-        cdef const float[:, ::1] x_f32
-        cdef c.pi_gemv_args args
-        cdef size_t n_panels = panels.shape[0], s
-        if info.quantized:
-            x_a8 = x
-            args.n_groups, args.n_tokens, args.x_stride = x_a8.shape[0], x_a8.shape[1], 0
-            require(args.n_groups > 0 and args.n_tokens > 0 and <size_t>x_a8.shape[2] == A8_BYTES,
-                    f"activations of shape {tuple(x.shape)} are no a8 tile")
-            args.x = &x_a8[0, 0, 0]
-        else:
-            x_f32 = x
-            args.n_groups, args.n_tokens = x_f32.shape[1] // GROUP, x_f32.shape[0]
-            args.x_stride = x_f32.shape[1]
-            require(args.n_groups > 0 and args.n_tokens > 0 and args.x_stride % GROUP == 0,
-                    f"activations of shape {tuple(x.shape)}: inputs must be a multiple of {GROUP}")
-            args.x = &x_f32[0, 0]
-        self._check_panels(info, panels, args.n_groups)
-        require(args.n_tokens <= 8, f"{args.n_tokens} tokens: at most 8")
-        require(n_streams in (1, 2, 4) and n_panels % n_streams == 0,
-                f"{n_panels} panels in {n_streams} streams: 1, 2 or 4 streams of equal length")
-        if out is None:
-            out = np.empty((args.n_tokens, n_panels * ROWS), dtype=np.float32)
-        cdef float[:, ::1] y = out
-        require(<size_t>y.shape[0] == args.n_tokens and <size_t>y.shape[1] == n_panels * ROWS,
-                f"out has shape {tuple(out.shape)}, not ({args.n_tokens}, {n_panels * ROWS})")
-        args.n_streams, args.n_panels = n_streams, n_panels // n_streams
-        args.out_stride = n_panels * ROWS
-        args.prefetch_near, args.prefetch_far = prefetch_near, prefetch_far
-        for s in range(n_streams):
-            args.w[s] = &panels[s * args.n_panels, 0]
-            args.out[s] = &y[0, s * args.n_panels * ROWS]
-        cdef c.pi_gemv_ptr kernel = self.table.gemv[<int>FORMATS.index(fmt)]
+    def attn_merge(self, const float[::1] m, const float[:, ::1] l, const float[:, ::1] o,
+                   size_t head_dim):
+        cdef c.pi_attn_merge_args args
+        args.n_parts = m.shape[0]
+        require(args.n_parts > 0 and l.shape[0] == m.shape[0] and o.shape[0] == m.shape[0]
+                and l.shape[1] == LANES and 0 < head_dim <= o.shape[1],
+                f"{m.shape[0]} maxima, sums {l.shape[0]} x {l.shape[1]}, values {o.shape[0]} x "
+                f"{o.shape[1]} for a head of {head_dim}")
+        y = np.empty(head_dim, dtype=np.float32)
+        cdef float[::1] out = y
+        args.m, args.l, args.o, args.out = &m[0], &l[0, 0], &o[0, 0], &out[0]
+        args.m_step, args.l_step, args.o_step = 1, l.shape[1], o.shape[1]
+        args.head_dim = head_dim
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
-            kernel(&args)
+            self.table.attn_merge(&args)
             c.pi_fpmode_leave(mode)
-        return out
+        return y
 
-    def gemm(self, fmt, const uint8_t[:, ::1] panels, x, size_t first_group=0, n_groups=None,
-             bint accumulate=False, out=None):
-        info = format_info(fmt)
-        cdef const uint8_t[:, :, :, ::1] x_a8
-        cdef const float[:, ::1] x_f32
-        cdef c.pi_gemm_args args
-        cdef size_t total, n_panels = panels.shape[0]
-        if info.quantized:
-            x_a8 = x
-            total, args.n_tiles = x_a8.shape[1], x_a8.shape[0]
-            args.x_stride = total * TILE * A8_BYTES
-            require(total > 0 and args.n_tiles > 0 and <size_t>x_a8.shape[2] == TILE
-                    and <size_t>x_a8.shape[3] == A8_BYTES,
-                    f"activations of shape {tuple(x.shape)} are no tiles of {TILE} tokens")
-            require(first_group < total, f"group {first_group} of {total}")
-            args.x = &x_a8[0, first_group, 0, 0]
-        else:
-            x_f32 = x
-            total, args.n_tiles = x_f32.shape[1] // GROUP, x_f32.shape[0] // TILE
-            args.x_stride = x_f32.shape[1]
-            require(total > 0 and args.n_tiles > 0 and args.x_stride % GROUP == 0
-                    and x_f32.shape[0] % TILE == 0,
-                    f"activations of shape {tuple(x.shape)} are no tiles of {TILE} tokens")
-            require(first_group < total, f"group {first_group} of {total}")
-            args.x = &x_f32[0, first_group * GROUP]
-        self._check_panels(info, panels, total)
-        args.n_groups = total - first_group if n_groups is None else n_groups
-        require(0 < args.n_groups <= total - first_group,
-                f"groups {first_group} to {first_group + args.n_groups} of {total}")
-        if out is None:
-            require(not accumulate, "accumulate goes on from `out`, which is missing")
-            out = np.empty((args.n_tiles * TILE, n_panels * ROWS), dtype=np.float32)
-        cdef float[:, ::1] y = out
-        require(<size_t>y.shape[0] == args.n_tiles * TILE and <size_t>y.shape[1] == n_panels * ROWS,
-                f"out has shape {tuple(out.shape)}, not ({args.n_tiles * TILE}, {n_panels * ROWS})")
-        args.w = &panels[0, first_group * <size_t>info.group_bytes]
-        args.panel_stride, args.n_panels = panels.shape[1], n_panels
-        args.out, args.out_stride, args.accumulate = &y[0, 0], n_panels * ROWS, accumulate
-        cdef c.pi_gemm_ptr kernel = self.table.gemm[<int>FORMATS.index(fmt)]
+    def head_stats(self, const float[::1] logits):
+        cdef size_t n = logits.shape[0]
+        cdef c.pi_head_stats stats
+        require(0 < n <= c.PI_HEAD_CHUNK_ROWS, f"{n} logits: 1 to {c.PI_HEAD_CHUNK_ROWS}")
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
-            kernel(&args)
+            self.table.head_stats(&stats, &logits[0], n)
             c.pi_fpmode_leave(mode)
-        return out
+        return np.float32(stats.max), np.float32(stats.sum), bool(stats.finite)
+
+    def head_select(self, const float[::1] logits, float threshold, size_t capacity):
+        cdef size_t n = logits.shape[0], found
+        require(n > 0 and capacity > 0, f"{n} logits into {capacity} places")
+        index = np.empty(capacity, dtype=np.int32)
+        cdef int32_t[::1] out = index
+        cdef unsigned int mode
+        with nogil:
+            mode = c.pi_fpmode_enter()
+            found = self.table.head_select(&out[0], capacity, &logits[0], n, threshold)
+            c.pi_fpmode_leave(mode)
+        return index[:min(found, capacity)], found
