@@ -1,0 +1,311 @@
+/* Attention: rotate q and k, append k and v, attend per kv head.
+ *
+ * When every sequence has one new token (decode), one worker does all of that for its (row, head)
+ * without a barrier. Otherwise rotation and append are shared out first, then tiles of query tokens.
+ * When there are fewer (row, head) units than workers, the fixed 512-token segments of one unit are
+ * spread over workers and merged in ascending order: same bits either way. */
+#include "ops/activation.h"
+#include "pyinfer/ops.h"
+#include <string.h>
+
+#define QUERY_TILE_TOKENS 8
+
+struct shape {
+    size_t group;    /* query heads per kv head */
+    size_t v_stride; /* K rounded up to 16 */
+    size_t part;     /* floats of one query's partial: m, l, o */
+};
+
+static struct shape shape_of(const struct pi_attention *a) {
+    const size_t v_stride = pi_round_up(a->head_dim, PI_PANEL_ROWS);
+    return (struct shape){
+        .group = a->n_heads / a->n_kv_heads,
+        .v_stride = v_stride,
+        .part = 1 + PI_KV_TILE_TOKENS + v_stride,
+    };
+}
+
+static size_t segments_of(size_t n_tokens) { return pi_ceil_div(n_tokens, PI_KV_SEGMENT_TOKENS); }
+
+size_t pi_attention_scratch_bytes(const struct pi_attention *a, size_t max_segments) {
+    const struct shape shape = shape_of(a);
+    const size_t queries = QUERY_TILE_TOKENS * shape.group;
+    return sizeof(float) * queries * (shape.v_stride + shape.part * max_segments) +
+           sizeof(int32_t) * queries + sizeof(float) * a->head_dim + 8 * PI_LINE_BYTES;
+}
+
+size_t pi_attention_partials(const struct pi_attention *a, size_t n_threads, size_t max_segments) {
+    const struct shape shape = shape_of(a);
+    return n_threads * shape.group * shape.part * max_segments;
+}
+
+/* Partials of n_queries queries and their segments, each [segment][query]. */
+struct partials {
+    float *m, *l, *o;
+    size_t n_queries;
+};
+
+static struct partials partials_at(float *memory, size_t n_queries, size_t max_segments,
+                                   size_t v_stride) {
+    const size_t n = max_segments * n_queries;
+    float *o = memory + n * PI_KV_TILE_TOKENS;
+    return (struct partials){.l = memory, .o = o, .m = o + n * v_stride, .n_queries = n_queries};
+}
+
+static uint8_t *head_of_block(const struct pi_attention *a, size_t head) {
+    return a->kv.base + head * a->kv.head_stride;
+}
+
+static void rotate(const struct pi_step *step, const struct pi_attention *a, float *x, size_t row,
+                   float scale) {
+    const struct pi_rope *rope = &step->shared->rope;
+    step->rt->kernels.rope(x, rope->cos + row * rope->half, rope->sin + row * rope->half,
+                           a->head_dim / 2, scale);
+}
+
+/* Rotates k of one row and head into `k` and appends it with v. */
+static void append(const struct pi_step *step, const struct pi_op *op, const struct pi_span *span,
+                   size_t row, size_t head, float *k) {
+    const struct pi_attention *a = &op->u.attention;
+    const float *in = op->in.data + row * op->in.stride;
+    const size_t position = span->start + (row - span->first_row);
+    const size_t block = (size_t)span->blocks[position / PI_KV_BLOCK_TOKENS];
+    memcpy(k, in + a->k_col + head * a->head_dim, a->head_dim * sizeof *k);
+    rotate(step, a, k, row, 1.0f);
+    step->rt->kernels.kv_append_f16(head_of_block(a, head) + block * a->kv.block_stride, k,
+                                    in + a->v_col + head * a->head_dim,
+                                    position % PI_KV_BLOCK_TOKENS, a->head_dim,
+                                    pi_round_up(a->head_dim, PI_PANEL_ROWS));
+}
+
+/* Queries of n_rows rows and one kv head, rotated and scaled, row-major [row][head of group]. */
+static void gather_queries(const struct pi_step *step, const struct pi_op *op,
+                           const struct pi_span *span, size_t row, size_t n_rows, size_t head,
+                           float *q, int32_t *limit) {
+    const struct pi_attention *a = &op->u.attention;
+    const struct shape shape = shape_of(a);
+    for (size_t t = row; t < row + n_rows; t++) {
+        const float *in =
+            op->in.data + t * op->in.stride + head * shape.group * a->head_dim;
+        for (size_t h = 0; h < shape.group; h++) {
+            memcpy(q, in + h * a->head_dim, a->head_dim * sizeof *q);
+            rotate(step, a, q, t, a->scale);
+            *limit++ = (int32_t)(span->start + (t - span->first_row) + 1);
+            q += shape.v_stride;
+        }
+    }
+}
+
+struct unit {
+    const struct pi_span *span;
+    size_t row, n_rows, head;
+};
+
+static void attend_segment(const struct pi_step *step, const struct pi_op *op,
+                           const struct unit *unit, const float *q, const int32_t *limit,
+                           size_t segment, const struct partials *to) {
+    const struct pi_attention *a = &op->u.attention;
+    const struct shape shape = shape_of(a);
+    const size_t n = to->n_queries;
+    const size_t visible = (size_t)limit[n - 1];
+    const struct pi_attn_args args = {
+        .q = q,
+        .q_stride = shape.v_stride,
+        .limit = limit,
+        .n_queries = n,
+        .head_dim = a->head_dim,
+        .v_stride = shape.v_stride,
+        .kv = head_of_block(a, unit->head),
+        .block_stride = a->kv.block_stride,
+        .block_table = unit->span->blocks,
+        .first = segment * PI_KV_SEGMENT_TOKENS,
+        .last = pi_min_size((segment + 1) * PI_KV_SEGMENT_TOKENS, visible),
+        .m = to->m + segment * n,
+        .l = to->l + segment * n * PI_KV_TILE_TOKENS,
+        .o = to->o + segment * n * shape.v_stride,
+    };
+    step->rt->kernels.attn_kv_f16(&args);
+}
+
+/* Query i of the unit, merged over its segments, into the output row. */
+static void merge_query(const struct pi_step *step, const struct pi_op *op,
+                        const struct unit *unit, size_t i, size_t limit,
+                        const struct partials *from) {
+    const struct pi_attention *a = &op->u.attention;
+    const struct shape shape = shape_of(a);
+    const size_t n = from->n_queries;
+    const struct pi_attn_merge_args args = {
+        .m = from->m + i,
+        .l = from->l + i * PI_KV_TILE_TOKENS,
+        .o = from->o + i * shape.v_stride,
+        .m_step = n,
+        .l_step = n * PI_KV_TILE_TOKENS,
+        .o_step = n * shape.v_stride,
+        .n_parts = segments_of(limit),
+        .head_dim = a->head_dim,
+        .out = op->out.data + (unit->row + i / shape.group) * op->out.stride +
+               (unit->head * shape.group + i % shape.group) * a->head_dim,
+    };
+    step->rt->kernels.attn_merge(&args);
+}
+
+/* Scratch of one unit. */
+struct unit_buffers {
+    float *q, *k;
+    int32_t *limit;
+    struct partials partials;
+};
+
+static struct unit_buffers take_buffers(const struct pi_step *step, const struct pi_attention *a,
+                                        size_t n_rows, struct pi_worker *worker,
+                                        float *partials) {
+    const struct shape shape = shape_of(a);
+    const size_t n = n_rows * shape.group;
+    const size_t segments = step->shared->max_segments;
+    struct pi_scratch scratch = pi_scratch_of(worker);
+    struct unit_buffers b;
+    b.q = pi_scratch_take(&scratch, n * shape.v_stride * sizeof(float));
+    b.k = pi_scratch_take(&scratch, a->head_dim * sizeof(float));
+    b.limit = pi_scratch_take(&scratch, n * sizeof(int32_t));
+    if (partials == NULL) {
+        partials = pi_scratch_take(&scratch, n * shape.part * segments * sizeof(float));
+    }
+    b.partials = partials_at(partials, n, segments, shape.v_stride);
+    return b;
+}
+
+static void attend_unit(const struct pi_step *step, const struct pi_op *op,
+                        const struct unit *unit, struct pi_worker *worker) {
+    const struct pi_attention *a = &op->u.attention;
+    struct unit_buffers b = take_buffers(step, a, unit->n_rows, worker, NULL);
+    gather_queries(step, op, unit->span, unit->row, unit->n_rows, unit->head, b.q, b.limit);
+    const size_t n = b.partials.n_queries;
+    const size_t segments = segments_of((size_t)b.limit[n - 1]);
+    for (size_t s = 0; s < segments; s++) {
+        attend_segment(step, op, unit, b.q, b.limit, s, &b.partials);
+    }
+    for (size_t i = 0; i < n; i++) {
+        merge_query(step, op, unit, i, (size_t)b.limit[i], &b.partials);
+    }
+}
+
+static const struct pi_span *span_of_row(const struct pi_frame *frame, size_t row) {
+    size_t low = 0;
+    size_t high = frame->n_spans - 1;
+    while (low < high) {
+        const size_t middle = (low + high + 1) / 2;
+        if (frame->spans[middle].first_row <= row) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return &frame->spans[low];
+}
+
+/* Every span has one row: a worker does everything for its (row, head). */
+static void decode_rows(const struct pi_step *step, const struct pi_op *op,
+                        struct pi_worker *worker) {
+    const struct pi_attention *a = &op->u.attention;
+    const struct pi_split split = {step->frame->n_rows * a->n_kv_heads, 1, 1};
+    struct pi_chunk chunk;
+    pi_split_begin(worker, &split);
+    while (pi_split_next(worker, &split, &chunk)) {
+        const size_t row = chunk.first[0] / a->n_kv_heads;
+        const struct unit unit = {&step->frame->spans[row], row, 1,
+                                  chunk.first[0] % a->n_kv_heads};
+        const struct unit_buffers b = take_buffers(step, a, 1, worker, NULL);
+        append(step, op, unit.span, row, unit.head, b.k);
+        attend_unit(step, op, &unit, worker);
+    }
+}
+
+/* Fewer (row, head) units than workers and long contexts: the unit is split into segments. */
+static void decode_segments(const struct pi_step *step, const struct pi_op *op,
+                            size_t n_segments, struct pi_worker *worker) {
+    const struct pi_attention *a = &op->u.attention;
+    const struct shape shape = shape_of(a);
+    const size_t n_units = step->frame->n_rows * a->n_kv_heads;
+    const size_t unit_floats = shape.group * shape.part * step->shared->max_segments;
+    const struct pi_split split = {n_units * n_segments, 1, 1};
+    struct pi_chunk chunk;
+    pi_split_begin(worker, &split);
+    while (pi_split_next(worker, &split, &chunk)) {
+        const size_t index = chunk.first[0] / n_segments;
+        const size_t segment = chunk.first[0] % n_segments;
+        const size_t row = index / a->n_kv_heads;
+        const struct unit unit = {&step->frame->spans[row], row, 1, index % a->n_kv_heads};
+        const struct unit_buffers b =
+            take_buffers(step, a, 1, worker, step->shared->partials + index * unit_floats);
+        if (segment == unit.span->start / PI_KV_SEGMENT_TOKENS) {
+            append(step, op, unit.span, row, unit.head, b.k);
+        }
+        if (segment <= unit.span->start / PI_KV_SEGMENT_TOKENS) {
+            gather_queries(step, op, unit.span, row, 1, unit.head, b.q, b.limit);
+            attend_segment(step, op, &unit, b.q, b.limit, segment, &b.partials);
+        }
+    }
+    pi_barrier(worker);
+    const struct pi_split merges = {n_units * shape.group, 1, 1};
+    pi_split_begin(worker, &merges);
+    while (pi_split_next(worker, &merges, &chunk)) {
+        const size_t index = chunk.first[0] / shape.group;
+        const size_t row = index / a->n_kv_heads;
+        const struct unit unit = {&step->frame->spans[row], row, 1, index % a->n_kv_heads};
+        const struct unit_buffers b =
+            take_buffers(step, a, 1, worker, step->shared->partials + index * unit_floats);
+        merge_query(step, op, &unit, chunk.first[0] % shape.group, unit.span->start + 1,
+                    &b.partials);
+    }
+}
+
+static void prompt_rows(const struct pi_step *step, const struct pi_op *op,
+                        struct pi_worker *worker) {
+    const struct pi_frame *frame = step->frame;
+    const struct pi_attention *a = &op->u.attention;
+    const struct unit_buffers b = take_buffers(step, a, 1, worker, NULL);
+    struct pi_chunk chunk;
+    const struct pi_split rows = {frame->n_rows, 1, 4};
+    pi_split_begin(worker, &rows);
+    while (pi_split_next(worker, &rows, &chunk)) {
+        for (size_t row = chunk.first[0]; row < chunk.first[0] + chunk.count[0]; row++) {
+            for (size_t head = 0; head < a->n_kv_heads; head++) {
+                append(step, op, span_of_row(frame, row), row, head, b.k);
+            }
+        }
+    }
+    pi_barrier(worker);
+    for (size_t i = 0; i < frame->n_spans; i++) {
+        const struct pi_span *span = &frame->spans[i];
+        const size_t n_tiles = pi_ceil_div(span->n_rows, QUERY_TILE_TOKENS);
+        const struct pi_split units = {n_tiles * a->n_kv_heads, 1, 1};
+        pi_split_begin(worker, &units);
+        while (pi_split_next(worker, &units, &chunk)) {
+            const size_t row = chunk.first[0] % n_tiles * QUERY_TILE_TOKENS;
+            const struct unit unit = {span, span->first_row + row,
+                                      pi_min_size(QUERY_TILE_TOKENS, span->n_rows - row),
+                                      chunk.first[0] / n_tiles};
+            attend_unit(step, op, &unit, worker);
+        }
+    }
+}
+
+void pi_op_attention(const struct pi_step *step, const struct pi_op *op,
+                     struct pi_worker *worker) {
+    const struct pi_frame *frame = step->frame;
+    if (frame->n_spans != frame->n_rows) {
+        prompt_rows(step, op, worker);
+        return;
+    }
+    size_t longest = 0;
+    for (size_t i = 0; i < frame->n_spans; i++) {
+        longest = frame->spans[i].start > longest ? frame->spans[i].start : longest;
+    }
+    const size_t n_segments = segments_of(longest + 1);
+    const size_t n_units = frame->n_rows * op->u.attention.n_kv_heads;
+    if (n_segments > 1 && n_units < worker->n_workers) {
+        decode_segments(step, op, n_segments, worker);
+    } else {
+        decode_rows(step, op, worker);
+    }
+}

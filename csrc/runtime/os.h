@@ -1,0 +1,20 @@
+/* The operating system in one place: futex, memory maps, CPU count, clock. Linux only. */
+#ifndef PYINFER_RUNTIME_OS_H
+#define PYINFER_RUNTIME_OS_H
+
+#include "pyinfer/types.h"
+#include <stdatomic.h>
+
+/* Sleeps while *word == expected. May return early. */
+void pi_os_wait(_Atomic uint32_t *word, uint32_t expected);
+void pi_os_wake_all(_Atomic uint32_t *word);
+uint64_t pi_os_now_ns(void);
+int64_t pi_os_process_id(void);
+
+PI_INLINE void pi_os_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+#endif
