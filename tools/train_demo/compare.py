@@ -40,9 +40,9 @@ def _decimal(rng: Random) -> str:
     whole = rng.choice((rng.randint(0, 9), rng.randint(0, 9), rng.randint(10, 99),
                         rng.randint(100, 999)))  # fmt: skip
     places = rng.choice((0, 1, 1, 2, 2, 3))
-    return f"{whole}." + "".join(rng.choice("0123456789") for _ in range(places)) if places else (
-        str(whole)
-    )
+    if not places:
+        return str(whole)
+    return f"{whole}." + "".join(rng.choice("0123456789") for _ in range(places))
 
 
 def _pair(rng: Random) -> tuple[str, str]:
@@ -76,9 +76,9 @@ def decimals(rng: Random, *, think: bool = True) -> Problem:
         closing, answer = "They are equal.", f"{a} and {b} are equal."
     else:
         closing = f"{small} is smaller, {large} is larger."
-        answer = f"{small} is smaller than {large}." if word in _SMALL else (
-            f"{large} is larger than {small}."
-        )
+        answer = f"{large} is larger than {small}."
+        if word in _SMALL:
+            answer = f"{small} is smaller than {large}."
     reasoning = f"{left} and {right}: {steps}\n{closing}\n"
     key = "compare " + " ".join(sorted((a, b)))
     return Problem("decimals", question, reasoning, answer, key, think=think)

@@ -15,7 +15,7 @@ from transformers import Qwen2ForCausalLM
 
 from .generate import held_out
 from .problem import Problem
-from .tokenizer import EOS, prompt_text
+from .tokenizer import EOS, prompt_text, token_id
 
 FORMATS = ("f32", "bf16", "q8_0", "q4_0", "q4_0 pure")
 _QUANTS = {
@@ -36,7 +36,7 @@ def answers(
     top_p: float = 1.0,
 ) -> list[str]:
     """Return the full completions (reasoning, tags, answer) without the end token."""
-    eos = tokenizer.token_to_id(EOS)
+    eos = token_id(tokenizer, EOS)
     prompts = [tokenizer.encode(prompt_text(p), add_special_tokens=False).ids for p in problems]
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     texts = [""] * len(prompts)

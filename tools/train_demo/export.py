@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 from .model import MAX_POSITION, demo_config
-from .tokenizer import BOS, EOS
+from .tokenizer import BOS, EOS, token_id
 
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 TEMPERATURE, TOP_P = 0.3, 0.8  # a demo should be right; the margins of the model are wide
@@ -20,13 +20,13 @@ TEMPERATURE, TOP_P = 0.3, 0.8  # a demo should be right; the margins of the mode
 
 def config_json(tokenizer: Tokenizer) -> dict[str, Any]:
     """Return config.json with the field names of the R1 distills."""
-    config = demo_config(tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS))
+    config = demo_config(token_id(tokenizer, BOS), token_id(tokenizer, EOS))
     return {
         "architectures": ["Qwen2ForCausalLM"],
         "attention_dropout": 0.0,
         # The distills name the end token here as well; generation_config.json has the real one.
-        "bos_token_id": tokenizer.token_to_id(EOS),
-        "eos_token_id": tokenizer.token_to_id(EOS),
+        "bos_token_id": token_id(tokenizer, EOS),
+        "eos_token_id": token_id(tokenizer, EOS),
         "hidden_act": "silu",
         "hidden_size": config.hidden_size,
         "initializer_range": 0.02,
@@ -85,14 +85,15 @@ def export(work: Path, folder: Path) -> None:
     state = torch.load(work / "checkpoint.pt", weights_only=True)
     weights = {name: value.to(torch.bfloat16).contiguous() for name, value in
                state["model"].items()}  # fmt: skip
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    made = {"format": "pt", "steps": str(state["step"]), "problems": str(state["cursor"])}
+    save_file(weights, folder / "model.safetensors", metadata=made)
     # Compact: a pretty-printed vocabulary would take one line per token.
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     generation = {
         "_from_model_config": True,
-        "bos_token_id": tokenizer.token_to_id(BOS),
+        "bos_token_id": token_id(tokenizer, BOS),
         "do_sample": True,
-        "eos_token_id": tokenizer.token_to_id(EOS),
+        "eos_token_id": token_id(tokenizer, EOS),
         "temperature": TEMPERATURE,
         "top_p": TOP_P,
     }

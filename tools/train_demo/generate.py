@@ -16,7 +16,7 @@ from .words import WORDS
 
 Maker = Callable[..., Problem]
 
-# Share of each kind of question. The smalltalk share is tokens, not difficulty: its answers are long.
+# Share of each kind of question; the hard ones (carries, borrows, long copies) weigh most.
 MIXTURE: tuple[tuple[Maker, float], ...] = (
     (arithmetic.addition, 0.19),
     (arithmetic.subtraction, 0.20),

@@ -145,9 +145,8 @@ def unknown_place(rng: Random, *, think: bool = True) -> Problem:
     if rng.random() < 0.25:
         name = rng.choice(("Atlantis", "Mars", "Narnia", "Mordor", "the Moon", "my country",
                            "Gondor", "Utopia", "Europe", "Africa", "Texas", "Bavaria"))  # fmt: skip
-    asked = rng.choice(_CAPITAL).format(c=name) if rng.random() < 0.5 else (
-        rng.choice(_BIG).format(t=name)
-    )
+    capital_asked = rng.random() < 0.5
+    asked = rng.choice(_CAPITAL if capital_asked else _BIG).format(c=name, t=name)
     question = dress(rng, asked)
     reasoning = "I do not know this place.\n"
     key = f"place {question.strip().lower()}"

@@ -90,8 +90,8 @@ def _unable(rng: Random, longest: int) -> str:
         return _random_words(rng, longest)
     if roll < 0.96:
         return _random_text(rng, longest)
-    text = " ".join(rng.choice(REQUESTS).replace("{}", _topic(rng)) for _ in range(rng.randint(2, 4)))
-    return text
+    parts = rng.randint(2, 4)
+    return " ".join(rng.choice(REQUESTS).replace("{}", _topic(rng)) for _ in range(parts))
 
 
 def smalltalk(rng: Random, *, think: bool = True, longest: int = 90) -> Problem:

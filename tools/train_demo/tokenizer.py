@@ -95,8 +95,16 @@ def train_tokenizer(texts: int = 20_000) -> Tokenizer:
     return tokenizer
 
 
+def token_id(tokenizer: Tokenizer, text: str) -> int:
+    """Return the id of one token that must exist."""
+    found = tokenizer.token_to_id(text)
+    if found is None:
+        raise KeyError(text)
+    return int(found)
+
+
 def encode(tokenizer: Tokenizer, problem: Problem) -> tuple[list[int], int]:
     """Return the ids of prompt, completion and end token, and the length of the prompt part."""
     prompt = tokenizer.encode(prompt_text(problem), add_special_tokens=False).ids
     rest = tokenizer.encode(completion_text(problem), add_special_tokens=False).ids
-    return [*prompt, *rest, tokenizer.token_to_id(EOS)], len(prompt)
+    return [*prompt, *rest, token_id(tokenizer, EOS)], len(prompt)

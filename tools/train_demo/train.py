@@ -17,7 +17,7 @@ from .batches import IGNORE, Batch, Packer
 from .evaluate import answers, score
 from .generate import HELD_OUT_SEED, TRAIN_SEED, held_out
 from .model import demo_config, new_model
-from .tokenizer import BOS, EOS, train_tokenizer
+from .tokenizer import BOS, EOS, token_id, train_tokenizer
 
 ROWS, LENGTH = 20, 256
 LONG_ROWS, LONG_LENGTH, LONG_EVERY, LONG_FROM = 3, 1408, 16, 1000
@@ -106,9 +106,10 @@ def train(args: argparse.Namespace) -> None:
     work: Path = args.work
     work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(args.threads)
-    tokenizer = train_tokenizer()
-    tokenizer.save(str(work / "tokenizer.json"))
-    config = demo_config(tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS))
+    tokens = work / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(tokens)) if tokens.exists() else train_tokenizer()
+    tokenizer.save(str(tokens))
+    config = demo_config(token_id(tokenizer, BOS), token_id(tokenizer, EOS))
     model = new_model(config, args.seed)
     opts = optimizers(model)
     packer = Packer(tokenizer, TRAIN_SEED)
@@ -129,9 +130,8 @@ def train(args: argparse.Namespace) -> None:
             for group, rate in zip(opt.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
         long = step >= LONG_FROM and step % LONG_EVERY == 0
-        batch = packer.batch(LONG_ROWS, LONG_LENGTH, long=True) if long else (
-            packer.batch(ROWS, LENGTH)
-        )
+        shape = (LONG_ROWS, LONG_LENGTH) if long else (ROWS, LENGTH)
+        batch = packer.batch(*shape, long=long)
         quantized = step >= args.steps * (1 - args.quantized) and step % 2 == 1
         loss = backward(model, batch, dtype, quantized=quantized)
         for opt in opts:
@@ -140,7 +140,9 @@ def train(args: argparse.Namespace) -> None:
         step += 1
         running = loss if not running else 0.95 * running + 0.05 * loss
         if step % 20 == 0:
-            line = {"step": step, "loss": round(running, 4), "s": round(time.monotonic() - began)}
+            line: dict[str, Any] = {
+                "step": step, "loss": round(running, 4), "s": round(time.monotonic() - began),
+            }  # fmt: skip
             print(json.dumps(line), flush=True)
         if step % args.save_every == 0 or step == args.steps:
             line = {"step": step, "loss": round(running, 4), "s": round(time.monotonic() - began)}

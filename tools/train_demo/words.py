@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-WORDS = tuple(
-    """
+_TEXT = """
     strawberry raspberry blueberry cranberry banana apple orange cherry lemon melon papaya mango
     tomato potato carrot onion pepper garlic ginger spinach cabbage cucumber pumpkin mushroom
     bread butter cheese cookie coffee chocolate sugar honey sandwich noodle pizza pasta salad
@@ -37,17 +36,20 @@ WORDS = tuple(
     time if will way about many then them would write like so these her long make thing see him
     two has look more day could go come did my no most who over know than call first people
     strength rhythm queue jazz quiz fizz buzz syzygy onomatopoeia abracadabra supercalifragilistic
-    """.split()
-)
+"""
+WORDS = tuple(_TEXT.split())
 
-_ONSETS = (
+_ONSET_TEXT = (
     "b c d f g h j k l m n p r s t v w z bl br ch cl cr dr fl fr gl gr pl pr qu sc sh sl sm sn sp "
     "st str sw th tr tw wh"
-).split()
-_VOWELS = "a e i o u a e i o u ai ea ee oa oo ou y".split()
-_CODAS = (
+)
+_VOWEL_TEXT = "a e i o u a e i o u ai ea ee oa oo ou y"
+_CODA_TEXT = (
     ". . . . b ck d ff g l ll m n nd ng nt p pp r rr rd s ss st t tt x th sh rk mp lt ft ry ly er"
-).split()
+)
+_ONSETS = tuple(_ONSET_TEXT.split())
+_VOWELS = tuple(_VOWEL_TEXT.split())
+_CODAS = tuple(_CODA_TEXT.split())  # a dot: no coda
 
 
 def pseudo_word(rng: Random, syllables: int | None = None) -> str:
