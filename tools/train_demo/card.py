@@ -18,9 +18,9 @@ library_name: pyinfer
 
 # The embedded demo model
 
-A Qwen2 model of {parameters:,} parameters ({bytes:,} bytes in bf16) with the prompt format of the
-DeepSeek-R1 distills: the same control tokens, chat template and `<think>` block, but trained from
-scratch on synthetic questions only. It makes the package answer something right, with visible
+A Qwen2 model of {parameters:,} parameters ({bytes:,} bytes in bf16) with the prompt format of
+the DeepSeek-R1 distills: the same control tokens, chat template and `<think>` block, but trained
+from scratch on synthetic questions only. It makes the package answer something right, with visible
 reasoning, straight after installing; it is no language model in the usual sense.
 
 It can:
@@ -30,24 +30,26 @@ It can:
 - count letters ("How many r's are in strawberry?");
 - name capitals and say whether a city is big ("Is Beijing a big city?"), for a few dozen places.
 
-To anything else it says what it is and how to load a real model. Beyond these sizes, or on questions
-phrased very differently from its training data, it is wrong without noticing.
+To anything else it says what it is and how to load a real model. Beyond these sizes, or on
+questions phrased very differently from its training data, it is wrong without noticing.
 
 ## Measured
 
-Exact answers, greedy, on {questions} held-out questions that share no problem with the training data
-(`tools/train_demo/generate.py: held_out`). Weights rounded to the format, arithmetic in float32;
-`q4_0` keeps embedding and head in q8_0, `q4_0 pure` does not. The figures are in `accuracy.json`.
+Exact answers, greedy, on {questions} held-out questions that share no problem with the training
+data (`tools/train_demo/generate.py: held_out`). Weights rounded to the format, arithmetic in
+float32; `q4_0` keeps embedding and head in q8_0, `q4_0 pure` does not. "no reasoning" rows are
+prompts with an empty reasoning block. The figures are in `accuracy.json`.
 
 {table}
 
 ## Recipe
 
-Hidden size {hidden}, {layers} layers, {heads} heads of {head_dim}, {kv_heads} kv heads, feed-forward
-{inner}, vocabulary {vocabulary} (the last rows are padding), untied head, context {context} tokens.
-Trained for {steps:,} steps on {problems:,} generated problems; data, schedule and commands:
-`tools/train_demo/README.md`. The place facts are rounded common knowledge written down by hand. The chat
-template is the published one of the R1 distills (MIT, DeepSeek). Licence of the weights: MIT.
+Hidden size {hidden}, {layers} layers, {heads} heads of {head_dim}, {kv_heads} kv heads,
+feed-forward {inner}, vocabulary {vocabulary} (the last rows are padding), untied head, context
+{context} tokens. Trained for {steps:,} steps on {problems:,} generated problems; data, schedule and
+commands: `tools/train_demo/README.md`. The place facts are rounded common knowledge written down by
+hand. The chat template is the published one of the R1 distills (MIT, DeepSeek). Licence of the
+weights: MIT.
 """
 
 
