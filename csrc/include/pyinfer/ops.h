@@ -101,15 +101,17 @@ struct pi_head {
     size_t n_valid;          /* ids that may be sampled */
 };
 
+union pi_op_body {
+    struct pi_embed embed;
+    struct pi_linear linear;
+    struct pi_attention attention;
+    struct pi_head head;
+};
+
 struct pi_op {
     enum pi_op_kind kind;
     struct pi_matrix in, out, residual; /* residual.data NULL = none */
-    union {
-        struct pi_embed embed;
-        struct pi_linear linear;
-        struct pi_attention attention;
-        struct pi_head head;
-    } u;
+    union pi_op_body u;
 };
 
 /* Rotary embedding facts and the table of the current step. */

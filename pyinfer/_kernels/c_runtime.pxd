@@ -1,0 +1,148 @@
+# Declarations of the runtime, the ops and the program. No logic.
+from libc.stdint cimport int32_t, uint8_t
+
+from pyinfer._kernels.c_api cimport cbool, pi_a8_group, pi_format, pi_head_stats, pi_isa, pi_status
+
+cdef extern from "pyinfer/runtime.h" nogil:
+    ctypedef int32_t atomic_int32 "_Atomic int32_t"
+
+    struct pi_walk:
+        size_t n_streams
+        size_t prefetch_near
+        size_t prefetch_far
+
+    struct pi_runtime:
+        pi_walk walk
+        size_t n_threads
+
+    pi_status pi_runtime_create(pi_runtime **out, pi_isa isa, size_t n_threads)
+    void pi_runtime_destroy(pi_runtime *rt)
+    void *pi_memory_map(size_t bytes)
+    void pi_memory_unmap(void *memory, size_t bytes)
+    size_t pi_cpu_count()
+
+cdef extern from "pyinfer/ops.h" nogil:
+    struct pi_matrix:
+        float *data
+        size_t stride
+
+    struct pi_weight:
+        const uint8_t *panels
+        pi_format format
+        size_t n_panels
+        size_t n_groups
+
+    struct pi_span:
+        size_t first_row
+        size_t n_rows
+        size_t start
+        const int32_t *blocks
+
+    struct pi_frame:
+        size_t n_rows
+        const int32_t *tokens
+        const int32_t *positions
+        size_t n_spans
+        const pi_span *spans
+        size_t n_logit_rows
+        const int32_t *logit_rows
+        float *logits
+        size_t logits_stride
+        size_t n_candidates
+        int32_t *candidate_ids
+        float *candidate_values
+        int32_t *candidate_counts
+        double *log_sum_exp
+        int32_t *finite
+        const atomic_int32 *cancel
+
+    struct pi_kv:
+        uint8_t *base
+        size_t block_stride
+        size_t head_stride
+
+    enum pi_op_kind:
+        PI_OP_EMBED
+        PI_OP_LINEAR
+        PI_OP_GATE_UP
+        PI_OP_ATTENTION
+        PI_OP_HEAD
+
+    enum:
+        PI_MAX_PARTS
+
+    struct pi_linear:
+        size_t n_parts
+        pi_weight part[3]
+        size_t out_col[3]
+        size_t n_groups
+        const float *norm
+        size_t norm_n
+        float eps
+        const float *bias
+
+    struct pi_attention:
+        pi_kv kv
+        size_t n_heads
+        size_t n_kv_heads
+        size_t head_dim
+        size_t k_col
+        size_t v_col
+        float scale
+
+    struct pi_embed:
+        pi_weight weight
+
+    struct pi_head:
+        pi_linear linear
+        size_t n_valid
+
+    union pi_op_body:
+        pi_embed embed
+        pi_linear linear
+        pi_attention attention
+        pi_head head
+
+    struct pi_op:
+        pi_op_kind kind
+        pi_matrix input "in"
+        pi_matrix out
+        pi_matrix residual
+        pi_op_body u
+
+    struct pi_rope:
+        const double *inverse_frequency
+        double attention_factor
+        size_t half
+        float *cos
+        float *sin
+
+    struct pi_shared:
+        pi_rope rope
+        float *normed
+        size_t normed_stride
+        pi_a8_group *a8
+        float *partials
+        pi_head_stats *head_stats
+        size_t max_segments
+
+    size_t pi_attention_partials(const pi_attention *op, size_t n_threads, size_t max_segments)
+
+    struct pi_pack_job:
+        uint8_t *panels
+        pi_format to
+        const uint8_t *rows
+        pi_format from_ "from"
+        size_t row_bytes
+        size_t n_rows
+        size_t n_cols
+
+    pi_status pi_pack_rows(pi_runtime *rt, const pi_pack_job *job)
+
+cdef extern from "pyinfer/program.h" nogil:
+    struct pi_program:
+        const pi_op *ops
+        size_t n_ops
+        pi_shared shared
+
+    pi_status pi_program_run(pi_runtime *rt, const pi_program *program, const pi_frame *frame)

@@ -1,0 +1,21 @@
+"""Memory of the paged key/value cache: f16, blocks of 64 tokens per layer."""
+
+def block_bytes(n_layers: int, n_kv_heads: int, head_dim: int) -> int:
+    """Bytes of one 64-token block over all layers: K and V, V rows padded to 16."""
+
+class KvCache:
+    """Pool of blocks, committed on first touch.
+
+    Raises
+    ------
+    InsufficientMemoryError
+        The system refused the address space.
+    """
+
+    n_layers: int
+    n_blocks: int
+    n_kv_heads: int
+    head_dim: int
+    nbytes: int
+
+    def __init__(self, n_layers: int, n_blocks: int, n_kv_heads: int, head_dim: int) -> None: ...

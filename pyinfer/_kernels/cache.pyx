@@ -1,0 +1,31 @@
+# Memory of the paged key/value cache. Documented in cache.pyi.
+from libc.stdint cimport uint8_t
+
+from pyinfer._kernels cimport c_api as c
+from pyinfer._kernels cimport c_runtime as r
+
+from pyinfer.errors import InsufficientMemoryError
+
+
+def block_bytes(size_t n_layers, size_t n_kv_heads, size_t head_dim):
+    cdef size_t v_stride = (head_dim + 15) // 16 * 16
+    return n_layers * n_kv_heads * c.PI_KV_BLOCK_TOKENS * (head_dim + v_stride) * 2
+
+
+cdef class KvCache:
+    def __init__(self, size_t n_layers, size_t n_blocks, size_t n_kv_heads, size_t head_dim):
+        if self.base is not NULL or 0 in (n_layers, n_blocks, n_kv_heads, head_dim):
+            raise ValueError("a KvCache is initialised once, with positive sizes")
+        self.n_layers, self.n_blocks = n_layers, n_blocks
+        self.n_kv_heads, self.head_dim = n_kv_heads, head_dim
+        self.head_stride = block_bytes(1, 1, head_dim)
+        self.block_stride = n_kv_heads * self.head_stride
+        self.layer_stride = n_blocks * self.block_stride
+        self.nbytes = n_layers * self.layer_stride
+        self.base = <uint8_t *>r.pi_memory_map(self.nbytes)
+        if self.base is NULL:
+            raise InsufficientMemoryError(f"the system refused {self.nbytes:,} bytes for the "
+                                          "key/value cache")
+
+    def __dealloc__(self):
+        r.pi_memory_unmap(self.base, self.nbytes)

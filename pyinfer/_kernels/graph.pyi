@@ -1,0 +1,110 @@
+"""The ops of a model graph. A ``Recorder`` collects them into a ``Program``; ``Eager`` runs each
+at once. Both have the same methods, so one graph file serves both, with the same bits."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyinfer._kernels.cache import KvCache
+from pyinfer._kernels.runtime import CancelFlag, Runtime
+from pyinfer._kernels.step import LogitsRow, StepState
+from pyinfer._kernels.tensor import PackedTensor
+
+class Buffer:
+    """f32 rows (T, cols) between two ops."""
+
+    id: int
+    cols: int
+
+    def array(self) -> npt.NDArray[np.float32]:
+        """The rows, float32 (max_rows, padded cols); ``Eager`` only."""
+
+class Graph:
+    """Ops of one step over a runtime, its shared buffers and the cache."""
+
+    def __init__(self, runtime: Runtime, state: StepState, kv: KvCache) -> None: ...
+    def embed(self, weight: PackedTensor) -> Buffer:
+        """Rows of the embedding matrix (V, D) for the step's tokens: (T, D)."""
+
+    def linear(
+        self,
+        x: Buffer,
+        *weights: PackedTensor,
+        norm: Any = None,
+        eps: float = 0.0,
+        bias: Sequence[Any] | None = None,
+        residual: Buffer | None = None,
+    ) -> Buffer:
+        """``(rmsnorm(x) if norm else x) @ weights.T + bias + residual``.
+
+        Outputs of several weights are stacked, each starting at a multiple of 16 columns.
+
+        Parameters
+        ----------
+        x : Buffer (T, n)
+        weights : PackedTensor (m, n)
+            One to three.
+        norm : float32 (n,), optional
+            Weight of an RMSNorm applied to ``x`` first, with ``eps``.
+        bias : sequence of float32 (m,), optional
+            One per weight.
+        residual : Buffer (T, columns of the output), optional
+
+        Raises
+        ------
+        ValueError
+            Shapes do not match.
+        """
+
+    def gate_up(
+        self, x: Buffer, gate: PackedTensor, up: PackedTensor, norm: Any = None, eps: float = 0.0
+    ) -> Buffer:
+        """``silu(n @ gate.T) * (n @ up.T)`` with ``n = rmsnorm(x)``: (T, F)."""
+
+    def attention(self, qkv: Buffer, layer: int, n_heads: int) -> Buffer:
+        """Rotate q and k, append k and v to the cache of ``layer``, attend causally: (T, H K)."""
+
+    def head(self, x: Buffer, weight: PackedTensor, norm: Any, eps: float) -> None:
+        """Final norm, logits of the wanted rows, candidates and log-sum-exp."""
+
+class Recorder(Graph):
+    def finish(self) -> Program:
+        """Assign memory by liveness and return the program."""
+
+class Program:
+    """A recorded graph; one call runs all its ops with the GIL released."""
+
+    def __len__(self) -> int: ...
+    def run(self, spans: Any, cancel: CancelFlag | None = None) -> list[LogitsRow]:
+        """Run one step.
+
+        Parameters
+        ----------
+        spans : sequence of Span
+            See :class:`pyinfer.model.step.Span`.
+        cancel : CancelFlag, optional
+            Polled between chunks of work.
+
+        Returns
+        -------
+        list of LogitsRow
+            One per wanted row, in span order.
+
+        Raises
+        ------
+        CancelledError
+            The flag was set; the step may be repeated.
+        ValueError
+            Token, position or block out of range, too many rows.
+        EngineError
+            The process is a fork of the one that loaded the model.
+        """
+
+class Eager(Graph):
+    def begin(self, spans: Any) -> None:
+        """Set the frame for the ops that follow."""
+
+    def results(self) -> list[LogitsRow]:
+        """Rows of the last :meth:`head`."""

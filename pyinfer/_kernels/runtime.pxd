@@ -1,0 +1,13 @@
+from libc.stdint cimport int32_t
+
+from pyinfer._kernels.c_runtime cimport pi_runtime
+
+
+cdef class CancelFlag:
+    cdef int32_t value
+
+
+cdef class Runtime:
+    cdef pi_runtime *handle
+    cdef readonly str isa
+    cdef readonly int threads

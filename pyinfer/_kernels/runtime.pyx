@@ -1,0 +1,84 @@
+# Kernel table, thread pool and walk parameters of one process-local runtime. Documented in
+# runtime.pyi.
+from pyinfer._kernels cimport c_api as c
+from pyinfer._kernels cimport c_runtime as r
+from pyinfer._kernels.status cimport check_status
+
+import os
+
+from pyinfer.errors import UnsupportedCPUError, UsageError
+
+MAX_THREADS = 1024
+ISAS = tuple([c.pi_isa_name(<c.pi_isa>i).decode() for i in range(c.PI_ISA_COUNT)])
+
+
+def available_isas():
+    cdef c.pi_cpu cpu
+    c.pi_cpu_detect(&cpu)
+    return ISAS[:<int>c.pi_cpu_best_isa(&cpu) + 1]
+
+
+def cpu_name():
+    cdef c.pi_cpu cpu
+    c.pi_cpu_detect(&cpu)
+    return " ".join((<bytes>cpu.brand).decode("ascii", "replace").split()) or "unknown CPU"
+
+
+def choose_isa(isa=None):
+    available = available_isas()
+    source = "isa"
+    if isa is None:
+        isa, source = os.environ.get("PYINFER_ISA") or None, "PYINFER_ISA"
+    if isa is None:
+        return available[len(available) - 1]
+    if isa not in ISAS:
+        raise UsageError(f"{source}={isa!r} is no instruction set level",
+                         hint=f"use one of: {', '.join(available)}")
+    if isa not in available:
+        raise UnsupportedCPUError(f"{source}={isa}: this CPU or this build does not have it",
+                                  hint=f"use one of: {', '.join(available)}")
+    return isa
+
+
+cdef class CancelFlag:
+    def set(self):
+        self.value = 1
+
+    def clear(self):
+        self.value = 0
+
+    def is_set(self):
+        return self.value != 0
+
+
+cdef class Runtime:
+    def __init__(self, isa=None, threads=None):
+        if self.handle is not NULL:
+            raise ValueError("a Runtime is initialised once")
+        self.isa = choose_isa(isa)
+        cdef size_t count = r.pi_cpu_count()
+        if threads is not None:
+            if not 1 <= threads <= MAX_THREADS:
+                raise UsageError(f"threads={threads} is out of range",
+                                 hint=f"use 1 to {MAX_THREADS}")
+            count = threads
+        check_status(r.pi_runtime_create(&self.handle, <c.pi_isa><int>ISAS.index(self.isa), count),
+                     f"starting {count} threads on {self.isa}")
+        self.threads = count
+
+    def __dealloc__(self):
+        r.pi_runtime_destroy(self.handle)
+
+    @property
+    def walk(self):
+        return (self.handle.walk.n_streams, self.handle.walk.prefetch_near,
+                self.handle.walk.prefetch_far)
+
+    @walk.setter
+    def walk(self, value):
+        n_streams, near, far = value
+        if n_streams not in (1, 2, 4) or not 0 <= near <= 1 << 20 or not 0 <= far <= 1 << 20:
+            raise ValueError(f"walk {value!r}: 1, 2 or 4 streams, prefetch up to 1 MiB ahead")
+        self.handle.walk.n_streams = n_streams
+        self.handle.walk.prefetch_near = near
+        self.handle.walk.prefetch_far = far

@@ -1,0 +1,18 @@
+from libc.stdint cimport int32_t
+
+from pyinfer._kernels.c_runtime cimport pi_frame, pi_shared, pi_span
+from pyinfer._kernels.runtime cimport CancelFlag
+
+
+cdef class StepState:
+    cdef pi_frame frame
+    cdef pi_shared shared
+    cdef pi_span *spans
+    cdef size_t max_rows, max_logit_rows, vocab, n_valid, n_blocks, context
+    cdef list keep
+    cdef object logits, candidate_ids, candidate_values, log_sum_exp_array
+    cdef int32_t[::1] tokens, positions, logit_rows, candidate_counts, finite
+    cdef double[::1] log_sum_exp
+    cdef list block_tables
+    cdef int fill(self, spans, CancelFlag cancel) except -1
+    cdef list results(self)
