@@ -3,7 +3,7 @@
 Every matrix of a GGUF file has the one format asked for, embedding and head included (what
 llama.cpp's ``--pure`` makes), so the bytes read per token are exact. The vocabulary is the real
 one, so other engines accept the file. Weights are random with scales that keep activations and
-logits finite and sane; the file is written in slices, so memory stays below 200 MB.
+logits finite and sane; the file is written in slices, so memory stays below 300 MB.
 
     python bench/peers/checkpoints.py 1.5b q4_0 /data/bench
     python bench/peers/checkpoints.py 1.5b folder /data/bench
