@@ -23,6 +23,9 @@ Floats = npt.NDArray[np.float64]
 _LARGEST_REMOVED_SHARE = 0.9
 _LARGEST_EXPONENT = 600.0
 
+# When the candidates are used up, so many tokens are sorted next, and then all of them.
+_FIRST_EXTENSION = 4096
+
 
 @dataclass(slots=True)
 class Edits:
@@ -32,14 +35,14 @@ class Edits:
     ----------
     ids : int64 (m,)
         Ascending, each once.
-    values : float64 (m,)
+    values : float32 (m,)
         Their new logits; ``-inf`` bans the token.
     mask : uint32 (ceil(n_valid / 32),) or None
         Bit ``id % 32`` of word ``id // 32`` is set for allowed tokens; None allows all.
     """
 
     ids: Ids
-    values: Floats
+    values: npt.NDArray[np.float32]
     mask: npt.NDArray[np.uint32] | None = None
 
     def allowed(self, ids: Ids) -> npt.NDArray[np.bool_]:
@@ -93,7 +96,7 @@ class RowTokens(TokenList):
         self._row = row
         self._n_valid = n_valid
         self._edits = edits
-        self._edited: Floats | None = None
+        self._edited: npt.NDArray[np.float32] | None = None
         ids = row.ids
         complete = len(ids) >= n_valid
         if edits is None:
@@ -112,16 +115,17 @@ class RowTokens(TokenList):
         total = self._n_valid
         if self._edits is not None:
             total = int(np.count_nonzero(logits > -np.inf))
-        wanted = min(total, max(count, 4 * known, 1024))
-        if 2 * wanted >= total:
-            self.ids = np.argsort(-logits, kind="stable")[:total]
+        wanted = max(count, _FIRST_EXTENSION) if known < _FIRST_EXTENSION else total
+        if 4 * wanted >= total:
+            self.ids = _order(logits, np.arange(len(logits)))[:total]
             self.complete = True
         else:
             # Every token that ties with the last wanted one is taken along: a true prefix.
             border = np.partition(logits, len(logits) - wanted)[len(logits) - wanted]
-            chosen = np.flatnonzero(logits >= border)
-            self.ids = chosen[np.argsort(-logits[chosen], kind="stable")]
-        self.values = logits[self.ids]
+            self.ids = _order(logits, np.flatnonzero(logits >= border))
+            if len(self.ids) <= known:
+                return self.extend(total)
+        self.values = logits[self.ids].astype(np.float64)
         return len(self.ids)
 
     def log_sum_exp(self) -> float:
@@ -132,23 +136,28 @@ class RowTokens(TokenList):
             return total
         if edits.mask is None:
             old = self._row.full[edits.ids].astype(np.float64)
+            new = edits.values.astype(np.float64)
             removed = float(np.exp(old - total).sum())
-            highest = float(edits.values.max(initial=-np.inf)) - total
+            highest = float(new.max(initial=-np.inf)) - total
             if removed <= _LARGEST_REMOVED_SHARE and highest <= _LARGEST_EXPONENT:
-                added = float(np.exp(edits.values - total).sum())
+                added = float(np.exp(new - total).sum())
                 return total + float(np.log(1.0 - removed + added))
         return float(self.values[0]) + float(np.log(self.exp_sum(1.0)))
 
     def exp_sum(self, temperature: float) -> float:
         """Sum of exp((logit - best logit) / temperature) over the allowed tokens."""
-        return float(np.exp((self._logits() - self.values[0]) / temperature).sum())
+        distance = self._logits().astype(np.float64)
+        distance -= self.values[0]
+        distance /= temperature
+        return float(np.exp(distance, out=distance).sum())
 
-    def _logits(self) -> Floats:
-        """The whole row in float64 with the edits applied, banned tokens at -inf."""
+    def _logits(self) -> npt.NDArray[np.float32]:
+        """The whole row with the edits applied, banned tokens at -inf."""
         if self._edited is None:
-            logits = self._row.full[: self._n_valid].astype(np.float64)
+            logits = self._row.full[: self._n_valid]
             edits = self._edits
             if edits is not None:
+                logits = logits.copy()
                 logits[edits.ids] = edits.values
                 if edits.mask is not None:
                     bits = np.unpackbits(edits.mask.view(np.uint8), bitorder="little")
@@ -160,7 +169,7 @@ class RowTokens(TokenList):
 def _merge(row: LogitsRow, edits: Edits, complete: bool) -> tuple[Ids, Floats]:
     """Known prefix of the edited list: the candidates with the edited tokens moved."""
     ids = row.ids.astype(np.int64)
-    values = row.values.astype(np.float64)
+    values = row.values
     last_value, last_id = values[-1], ids[-1]
     if len(edits.ids):
         place = np.minimum(np.searchsorted(edits.ids, ids), len(edits.ids) - 1)
@@ -175,4 +184,16 @@ def _merge(row: LogitsRow, edits: Edits, complete: bool) -> tuple[Ids, Floats]:
         usable &= edits.allowed(ids)
     ids, values = ids[usable], values[usable]
     order = np.lexsort((ids, -values))
-    return ids[order], values[order]
+    return ids[order], values[order].astype(np.float64)
+
+
+def _order(logits: npt.NDArray[np.float32], ids: Ids) -> Ids:
+    """``ids`` by (logit descending, id ascending).
+
+    Sorting one 64-bit key, (logit, id), is several times faster than a stable argsort.
+    """
+    bits = (logits[ids] + np.float32(0)).view(np.uint32)  # adding zero makes -0 equal to 0
+    falling = np.where(bits >> 31, bits, ~(bits | np.uint32(1 << 31)))
+    keys = falling.astype(np.uint64) << np.uint64(32) | ids.astype(np.uint64)
+    keys.sort()
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)

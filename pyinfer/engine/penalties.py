@@ -86,9 +86,9 @@ class LogitEditor:
         ids, amounts = self._early_bias if generated < self._min_tokens else self._bias
         if self.recent is not None and self.recent.counts:
             return self._penalised(row, ids, amounts, mask)
-        if not len(ids):
-            return None if mask is None else Edits(ids, amounts, mask)
-        return Edits(ids, row.full[ids] + amounts, mask)
+        if not len(ids) and mask is None:
+            return None
+        return Edits(ids, (row.full[ids] + amounts).astype(np.float32), mask)
 
     def _penalised(
         self,
@@ -108,12 +108,12 @@ class LogitEditor:
         logits = np.where(logits > 0, logits / factor, logits * factor)
         logits -= times * self._frequency + self._presence
         if not len(bias_ids):
-            return Edits(seen, logits, mask)
+            return Edits(seen, logits.astype(np.float32), mask)
         ids = np.union1d(seen, bias_ids)
         values = row.full[ids].astype(np.float64)
         values[np.searchsorted(ids, seen)] = logits
         values[np.searchsorted(ids, bias_ids)] += amounts
-        return Edits(ids, values, mask)
+        return Edits(ids, values.astype(np.float32), mask)
 
 
 def _sorted_arrays(bias: dict[int, float]) -> tuple[Ids, Floats]:

@@ -1,0 +1,56 @@
+"""What the engine asks others while a sequence runs: stop here, force these tokens, allow only those.
+
+The engine knows token ids only. Rules that need text (stop strings, a reasoning budget, a grammar)
+are objects with these two methods, built by a factory that is handed to the engine. They run on the
+engine's thread, so they must be quick; an exception ends their own request only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from pyinfer.engine.messages import Request
+
+# None: go on. "stop": the answer ends after this token. Ids: append them without sampling.
+HookAction = Literal["stop"] | Sequence[int] | None
+
+
+class Hooks(Protocol):
+    """Rules of one running sequence."""
+
+    @property
+    def masks(self) -> bool:
+        """Whether :meth:`mask` is to be called before each token."""
+        ...
+
+    def on_token(self, token: int) -> HookAction:
+        """See a sampled token (not an end token, not a forced one) and say what happens next."""
+        ...
+
+    def mask(self, out: npt.NDArray[np.uint32]) -> bool:
+        """Write which tokens may come next.
+
+        Parameters
+        ----------
+        out : uint32 (ceil(n_valid / 32),), written
+            Bit ``id % 32`` of word ``id // 32`` is set for allowed tokens.
+
+        Returns
+        -------
+        bool
+            False if every token is allowed; ``out`` is not looked at then.
+        """
+        ...
+
+
+HookFactory = Callable[["Request"], Hooks | None]
+
+
+def no_hooks(request: Request) -> Hooks | None:
+    """Hooks for nobody."""
+    return None

@@ -1,0 +1,150 @@
+"""What goes into the engine and what comes out. Everything here can be pickled.
+
+A request is answered by any number of :class:`Prefill` and :class:`Tokens` events and exactly one
+:class:`End` or :class:`Failed`, which is the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pyinfer.engine.params import SamplingParams
+from pyinfer.errors import PyinferError
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+# (log-probability of the token, best alternatives as (id, log-probability))
+TokenLogprobs = tuple[float, list[tuple[int, float]]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One answer to one prompt.
+
+    Attributes
+    ----------
+    request_id : int
+        Chosen by the caller, unique among the running requests.
+    tokens : int32 (T,)
+        The prompt, at least one token.
+    params : SamplingParams
+    choice : int
+        Index among several answers with the same seed; each draws its own random numbers.
+    context : int or None
+        Most tokens of prompt and answer together; None is the engine's limit.
+    stream : bool
+        Deliver tokens as they come; otherwise all at once with the end.
+    reuse_prefix : bool
+        Look for the beginning of the prompt among earlier sequences.
+    prompt_logits : bool
+        Deliver the logits of every prompt token as :class:`PromptLogits`.
+    submitted_ns : int
+        ``time.perf_counter_ns()`` of the submission.
+    """
+
+    request_id: int
+    tokens: npt.NDArray[np.int32]
+    params: SamplingParams = field(default_factory=SamplingParams)
+    choice: int = 0
+    context: int | None = None
+    stream: bool = True
+    reuse_prefix: bool = True
+    prompt_logits: bool = False
+    submitted_ns: int = 0
+
+
+@dataclass(slots=True)
+class Cancel:
+    """Stop a request; it ends with the reason ``cancelled`` unless it has ended already."""
+
+    request_id: int
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counts and durations of one ended request.
+
+    Attributes
+    ----------
+    prompt_tokens, cached_tokens, completion_tokens : int
+        ``cached_tokens`` of the prompt were found in the prefix cache.
+    seed : int
+        The seed used.
+    queue_ns, prompt_ns, decode_ns : int
+        Nanoseconds until the first chunk, then until the first token, then until the end.
+    preemptions : int
+        How often the sequence was put back to make room.
+    """
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    seed: int
+    queue_ns: int
+    prompt_ns: int
+    decode_ns: int
+    preemptions: int
+
+
+@dataclass(slots=True)
+class Queued:
+    """The request waits for its turn."""
+
+    request_id: int
+
+
+@dataclass(slots=True)
+class Prefill:
+    """``done`` of ``total`` prompt tokens are evaluated, ``cached`` of them without work."""
+
+    request_id: int
+    done: int
+    total: int
+    cached: int
+
+
+@dataclass(slots=True)
+class PromptLogits:
+    """Logits of the prompt tokens from ``start`` on, float32 (n, V)."""
+
+    request_id: int
+    start: int
+    rows: npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Tokens:
+    """New tokens of the answer, with one entry of ``logprobs`` each if asked (None if forced)."""
+
+    request_id: int
+    ids: list[int]
+    logprobs: list[TokenLogprobs | None] | None = None
+
+
+@dataclass(slots=True)
+class End:
+    """The answer is complete.
+
+    ``cause`` says more than ``reason``: ``eos``, ``token`` (a stop token id), ``hook`` (stop string
+    or another rule), ``limit`` (max_tokens), ``context`` (context full), ``cancelled``.
+    """
+
+    request_id: int
+    reason: FinishReason
+    cause: str
+    stats: Stats
+
+
+@dataclass(slots=True)
+class Failed:
+    """The request ended with an error."""
+
+    request_id: int
+    error: PyinferError
+
+
+Event = Queued | Prefill | PromptLogits | Tokens | End | Failed

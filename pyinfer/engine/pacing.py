@@ -1,0 +1,65 @@
+"""How many prompt tokens a step may take while answers are being generated.
+
+Running answers wait for the whole step, so beside them a step may cost at most about twice a step
+without prompt tokens. Costs are learned from the steps themselves.
+"""
+
+from __future__ import annotations
+
+SMALLEST_CHUNK = 8  # so many tokens cost hardly more than one: the weights are read once
+_GRAIN = 8  # chunks are multiples of the token tile
+_SHARE_OF_NEW = 0.25  # weight of the latest measurement in the running mean
+
+
+class Pacer:
+    """Learns the cost of steps and derives the size of prompt chunks.
+
+    Parameters
+    ----------
+    largest : int
+        Most tokens of a step.
+    """
+
+    __slots__ = ("_decode_ns", "_last_shared", "_largest", "_token_ns", "alone", "shared")
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+        self._decode_ns = 0.0
+        self._token_ns = 0.0
+        self._last_shared = SMALLEST_CHUNK
+        # (prompt tokens, nanoseconds) of steps without and with running answers: the difference of
+        # the two rates is what running answers cost the prompts.
+        self.alone = [0, 0]
+        self.shared = [0, 0]
+
+    def chunk(self, decoding: int) -> int:
+        """Most prompt tokens of the next step, with ``decoding`` tokens of running answers in it."""
+        room = max(0, self._largest - decoding)
+        if not decoding:
+            return room
+        size = SMALLEST_CHUNK
+        if self._decode_ns and self._token_ns:
+            size = int(self._decode_ns / self._token_ns) // _GRAIN * _GRAIN
+            # A first guess from other conditions is approached in steps.
+            size = max(SMALLEST_CHUNK, min(size, 2 * self._last_shared))
+        return min(size, room)
+
+    def observe(self, decoding: int, prompt: int, nanoseconds: int) -> None:
+        """Learn from a finished step."""
+        if not prompt:
+            self._decode_ns = _blend(self._decode_ns, nanoseconds)
+        elif not decoding:
+            self._token_ns = _blend(self._token_ns, nanoseconds / prompt)
+            self.alone[0] += prompt
+            self.alone[1] += nanoseconds
+        else:
+            self._last_shared = max(SMALLEST_CHUNK, prompt)
+            self.shared[0] += prompt
+            self.shared[1] += nanoseconds
+            if self._decode_ns:
+                extra = max(nanoseconds - self._decode_ns, 0.01 * nanoseconds)
+                self._token_ns = _blend(self._token_ns, extra / prompt)
+
+
+def _blend(mean: float, value: float) -> float:
+    return value if not mean else mean + _SHARE_OF_NEW * (value - mean)

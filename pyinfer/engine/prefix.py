@@ -1,0 +1,124 @@
+"""Prefix cache: full blocks of past sequences, found again by their tokens.
+
+A block is identified by the blocks before it and its own 64 tokens, compared exactly, so a hit is
+never a guess. Its content does not depend on how it was computed, so a hit changes no result. The
+cache is one more holder of its blocks; a block that only the cache holds can be evicted.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pyinfer.model.cache import BlockPool, BlockTable
+from pyinfer.model.step import BLOCK_TOKENS
+
+Tokens = npt.NDArray[np.int32]
+
+
+@dataclass(slots=True)
+class PrefixNode:
+    """One cached block.
+
+    Attributes
+    ----------
+    key : tuple of (int, bytes)
+        Number of the node before it (0 at the start of a sequence) and the tokens.
+    number : int
+        Names this node in the keys of those after it; never used twice.
+    block : int
+    parent : PrefixNode or None
+    """
+
+    key: tuple[int, bytes]
+    number: int
+    block: int
+    parent: PrefixNode | None
+
+
+class PrefixCache:
+    """Least recently used cache of full blocks over one pool.
+
+    Attributes
+    ----------
+    queried_tokens, hit_tokens : int
+        How many tokens were looked up and found, for metrics.
+    """
+
+    def __init__(self, pool: BlockPool) -> None:
+        self._pool = pool
+        # Oldest first. A node is always younger than the nodes after it, so what is taken from the
+        # old end has nothing behind it.
+        self._nodes: OrderedDict[tuple[int, bytes], PrefixNode] = OrderedDict()
+        self._last_number = 0
+        self.queried_tokens = 0
+        self.hit_tokens = 0
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def match(self, tokens: Tokens) -> list[PrefixNode]:
+        """The longest run of cached blocks at the start of ``tokens``."""
+        found: list[PrefixNode] = []
+        number = 0
+        for start in range(0, len(tokens) - BLOCK_TOKENS + 1, BLOCK_TOKENS):
+            node = self._nodes.get((number, tokens[start : start + BLOCK_TOKENS].tobytes()))
+            if node is None:
+                break
+            found.append(node)
+            number = node.number
+        self.queried_tokens += len(tokens)
+        self.hit_tokens += len(found) * BLOCK_TOKENS
+        self._touch(found[-1] if found else None)
+        return found
+
+    def insert(
+        self, parent: PrefixNode | None, tokens: Tokens, table: BlockTable, index: int
+    ) -> PrefixNode:
+        """Keep block ``index`` of ``table``, which holds ``tokens`` (64) and comes after ``parent``.
+
+        If the same tokens are cached already, the table switches to the cached block and its own
+        copy is given back.
+        """
+        key = (parent.number if parent else 0, tokens.tobytes())
+        node = self._nodes.get(key)
+        if node is None:
+            self._last_number += 1
+            node = PrefixNode(key, self._last_number, table.blocks[index], parent)
+            self._pool.share((node.block,))
+            self._nodes[key] = node
+        elif node.block != table.blocks[index]:
+            table.replace(index, node.block)
+        self._touch(node)
+        return node
+
+    def evictable(self) -> int:
+        """How many blocks nobody but the cache holds."""
+        references = self._pool.references
+        return sum(references(node.block) == 1 for node in self._nodes.values())
+
+    def evict(self, count: int) -> int:
+        """Free up to ``count`` blocks, least recently used first; return how many were freed."""
+        chosen = []
+        for key, node in self._nodes.items():
+            if len(chosen) == count:
+                break
+            if self._pool.references(node.block) == 1:
+                chosen.append(key)
+        for key in chosen:
+            self._pool.release((self._nodes.pop(key).block,))
+        return len(chosen)
+
+    def clear(self) -> None:
+        """Drop every block that nobody else holds, and forget the others."""
+        self._pool.release(node.block for node in self._nodes.values())
+        self._nodes.clear()
+
+    def _touch(self, node: PrefixNode | None) -> None:
+        while node is not None:
+            if node.key in self._nodes:
+                self._nodes.move_to_end(node.key)
+            node = node.parent
