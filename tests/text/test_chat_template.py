@@ -210,22 +210,21 @@ def test_content_never_becomes_control_ids(mini: Tokenizer, source: str, role: s
 
 
 @pytest.mark.parametrize("cut", range(1, 7))
-def test_tokens_split_over_messages(mini: Tokenizer, cut: int) -> None:
-    token = "<think>"
-    messages = [
-        {"role": "system", "content": token[:cut]},
-        {"role": "user", "content": token[cut:]},
-    ]
-    glue = "{% for m in messages %}{{ m.content }}{% endfor %}"
-    around = "{{ '" + token[:cut] + "' }}{{ messages[1].content }}"
-    inside = "{{ '<' }}{{ messages[0].content }}{{ '>' }}"
-    for source, content in ((glue, messages), (around, messages)):
-        prompt = ChatTemplate(mini, source).prompt(content)
-        assert prompt.text == token
+@pytest.mark.parametrize(("before", "after"), [("", ""), ("a ", " b")])
+def test_tokens_split_over_borders(mini: Tokenizer, cut: int, before: str, after: str) -> None:
+    """One half in one message, the other in the next one or in the template itself."""
+    head, tail = "<think>"[:cut], "<think>"[cut:]
+    cases = {
+        "{{ messages[0].content }}{{ messages[1].content }}": (before + head, tail + after),
+        before + head + "{{ messages[1].content }}": ("", tail + after),
+        "{{ messages[0].content }}" + tail + after: (before + head, ""),
+        before + "<{{ messages[0].content }}>" + after: ("think", ""),
+    }
+    for source, contents in cases.items():
+        prompt = ChatTemplate(mini, source).prompt([m for c in contents for m in user(c)])
+        assert prompt.text == before + "<think>" + after
         assert mini.control_ids.isdisjoint(prompt.token_ids)
-    prompt = ChatTemplate(mini, inside).prompt(user("think"))
-    assert prompt.text == token
-    assert mini.control_ids.isdisjoint(prompt.token_ids)
+        assert mini.decode(prompt.token_ids) == prompt.text
 
 
 @given(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyinfer.errors import RequestError
@@ -29,6 +29,7 @@ def whole(text: str, stops: list[str]) -> tuple[str, bool]:
     stops=st.lists(st.text("ab<", min_size=1, max_size=5), max_size=4),
     cuts=st.lists(st.integers(0, 24), max_size=10),
 )
+@example(text="ab<", stops=["b", "ab<"], cuts=[])
 def test_stream_equals_whole(text: str, stops: list[str], cuts: list[int]) -> None:
     places = sorted({0, len(text), *(c for c in cuts if c < len(text))})
     matcher = StopMatcher(stops)

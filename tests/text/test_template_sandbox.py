@@ -157,6 +157,12 @@ def test_errors(source: str, error: type[Exception], message: str) -> None:
     assert type(caught.value) is error
 
 
+def test_memory_limit() -> None:
+    assert render_sandboxed("{{ ('a' * 1000000) | length }}", {}) == "1000000"
+    with pytest.raises(ModelFormatError, match="memory"):
+        render_sandboxed("{{ ('a' * 600000000) | length }}", {})
+
+
 def test_output_limit() -> None:
     data = context("x" * 1000)
     limit = 4 * (len("messagesroleusercontentbos_token<s>") + 1000)
