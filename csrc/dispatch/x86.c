@@ -14,7 +14,45 @@
     (k)->op[PI_FORMAT_Q4_0] = pi_##op##_q4_0_##isa
 
 #if defined(PI_BUILD_AVX2)
-static void fill_avx2(struct pi_kernels *k) { (void)k; }
+EACH_FORMAT(gemv, avx2);
+EACH_FORMAT(gemm, avx2);
+EACH_FORMAT(pack, avx2);
+pi_quantize_fn pi_quantize_f16_avx2, pi_quantize_bf16_avx2, pi_quantize_q8_0_avx2,
+    pi_quantize_q4_0_avx2;
+pi_dequantize_fn pi_dequantize_f16_avx2, pi_dequantize_bf16_avx2, pi_dequantize_q8_0_avx2,
+    pi_dequantize_q4_0_avx2;
+pi_act_a8_fn pi_act_a8_avx2;
+pi_rmsnorm_fn pi_rmsnorm_f32_avx2;
+pi_rope_fn pi_rope_f32_avx2;
+pi_swiglu_fn pi_swiglu_f32_avx2;
+pi_attn_fn pi_attn_kv_f16_avx2;
+pi_attn_merge_fn pi_attn_merge_avx2;
+pi_kv_append_fn pi_kv_append_f16_avx2;
+pi_head_stats_fn pi_head_stats_f32_avx2;
+pi_head_select_fn pi_head_select_f32_avx2;
+
+static void fill_avx2(struct pi_kernels *k) {
+    SET_FORMATS(k, gemv, avx2);
+    SET_FORMATS(k, gemm, avx2);
+    SET_FORMATS(k, pack, avx2);
+    k->quantize[PI_FORMAT_F16] = pi_quantize_f16_avx2;
+    k->quantize[PI_FORMAT_BF16] = pi_quantize_bf16_avx2;
+    k->quantize[PI_FORMAT_Q8_0] = pi_quantize_q8_0_avx2;
+    k->quantize[PI_FORMAT_Q4_0] = pi_quantize_q4_0_avx2;
+    k->dequantize[PI_FORMAT_F16] = pi_dequantize_f16_avx2;
+    k->dequantize[PI_FORMAT_BF16] = pi_dequantize_bf16_avx2;
+    k->dequantize[PI_FORMAT_Q8_0] = pi_dequantize_q8_0_avx2;
+    k->dequantize[PI_FORMAT_Q4_0] = pi_dequantize_q4_0_avx2;
+    k->act_a8 = pi_act_a8_avx2;
+    k->rmsnorm = pi_rmsnorm_f32_avx2;
+    k->rope = pi_rope_f32_avx2;
+    k->swiglu = pi_swiglu_f32_avx2;
+    k->attn_kv_f16 = pi_attn_kv_f16_avx2;
+    k->attn_merge = pi_attn_merge_avx2;
+    k->kv_append_f16 = pi_kv_append_f16_avx2;
+    k->head_stats = pi_head_stats_f32_avx2;
+    k->head_select = pi_head_select_f32_avx2;
+}
 #endif
 
 #if defined(PI_BUILD_AVX512VNNI)

@@ -1,0 +1,71 @@
+/* Template: AVX2 GEMV of a float format. The streams advance in lockstep, group by group, with
+ * their partial sums in a small array; tokens run in parts of up to 4, which share the expanded
+ * weights. NAME is the exported symbol; GROUP, panel_dot and sort_rows come from
+ * panel_dot_<format>_avx2.h. */
+pi_gemv_fn NAME;
+
+typedef __m256 row_sums[2];
+
+PI_INLINE void add_tokens(const GROUP *group, const float *x, size_t x_stride,
+                          const size_t n_tokens, row_sums *sums) {
+    row_sums f[4];
+    for (size_t t = 0; t < n_tokens; t++) {
+        f[t][0] = sums[t][0];
+        f[t][1] = sums[t][1];
+    }
+    panel_dot(group, x, x_stride, n_tokens, f);
+    for (size_t t = 0; t < n_tokens; t++) {
+        sums[t][0] = f[t][0];
+        sums[t][1] = f[t][1];
+    }
+}
+
+static void add_group(const GROUP *group, const float *x, size_t x_stride, size_t n_tokens,
+                      row_sums *sums) {
+    for (; n_tokens >= 4; n_tokens -= 4, x += 4 * x_stride, sums += 4) {
+        add_tokens(group, x, x_stride, 4, sums);
+    }
+    switch (n_tokens) {
+    case 3:
+        add_tokens(group, x, x_stride, 3, sums);
+        break;
+    case 2:
+        add_tokens(group, x, x_stride, 2, sums);
+        break;
+    case 1:
+        add_tokens(group, x, x_stride, 1, sums);
+        break;
+    default:
+        break;
+    }
+}
+
+void NAME(const struct pi_gemv_args *a) {
+    const float *x = a->x;
+    for (size_t p = 0; p < a->n_panels; p++) {
+        row_sums sums[PI_MAX_STREAMS][8];
+        for (size_t s = 0; s < a->n_streams; s++) {
+            for (size_t t = 0; t < a->n_tokens; t++) {
+                sums[s][t][0] = sums[s][t][1] = _mm256_setzero_ps();
+            }
+        }
+        for (size_t g = 0; g < a->n_groups; g++) {
+            for (size_t s = 0; s < a->n_streams; s++) {
+                const GROUP *group = (const GROUP *)(const void *)a->w[s] + p * a->n_groups + g;
+                pi_prefetch_group(group, sizeof *group, a->prefetch_near, a->prefetch_far);
+                add_group(group, x + g * PI_GROUP_INPUTS, a->x_stride, a->n_tokens, sums[s]);
+            }
+        }
+        for (size_t s = 0; s < a->n_streams; s++) {
+            for (size_t t = 0; t < a->n_tokens; t++) {
+                float *out = a->out[s] + t * a->out_stride + p * PI_PANEL_ROWS;
+                sort_rows(sums[s][t]);
+                _mm256_storeu_ps(out, sums[s][t][0]);
+                _mm256_storeu_ps(out + 8, sums[s][t][1]);
+            }
+        }
+    }
+}
+
+#undef NAME
+#undef GROUP
