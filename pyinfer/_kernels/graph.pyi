@@ -77,6 +77,9 @@ class Program:
     """A recorded graph; one call runs all its ops with the GIL released."""
 
     def __len__(self) -> int: ...
+    def limit_vocabulary(self, n_valid: int) -> None:
+        """Ids from ``n_valid`` on are padding: no candidates, not in the log-sum-exp."""
+
     def run(self, spans: Any, cancel: CancelFlag | None = None) -> list[LogitsRow]:
         """Run one step.
 

@@ -23,6 +23,27 @@ cdef size_t round_up(size_t n, size_t step):
     return (n + step - 1) // step * step
 
 
+cdef void merge_parts(r.pi_linear *linear):
+    # Matrices that follow each other in memory and in the output are one longer stream.
+    cdef size_t i, kept = 0
+    cdef r.pi_weight *last
+    cdef r.pi_weight *part
+    for i in range(1, linear.n_parts):
+        last, part = &linear.part[kept], &linear.part[i]
+        if part.format == last.format \
+                and part.panels == last.panels + last.n_panels * panel_bytes(last) \
+                and linear.out_col[i] == linear.out_col[kept] + last.n_panels * ROWS:
+            last.n_panels += part.n_panels
+        else:
+            kept += 1
+            linear.part[kept], linear.out_col[kept] = linear.part[i], linear.out_col[i]
+    linear.n_parts = kept + 1
+
+
+cdef size_t panel_bytes(const r.pi_weight *weight) noexcept:
+    return weight.n_groups * c.pi_qtype_of(weight.format).group_bytes
+
+
 cdef class Buffer:
     cdef readonly size_t cols
     cdef readonly int id
@@ -97,6 +118,7 @@ cdef class Graph:
             cols.append(col)
             # One part ends where the next begins, on a panel border; the last keeps its true width.
             col += round_up(w.rows, ROWS) if i + 1 < len(weights) else w.rows
+        merge_parts(&op.u.linear)
         if bias is not None:
             padded = np.zeros(round_up(col, ROWS), dtype=np.float32)
             for i, w in enumerate(weights):
@@ -142,7 +164,7 @@ cdef class Graph:
         if weight.rows != self.state.vocab:
             raise ValueError(f"a head of {weight.rows} rows for {self.state.vocab} logits")
         self.set_linear(&op.u.head.linear, x, (weight,), norm, eps)
-        op.u.head.n_valid = self.state.n_valid
+        op.u.head.n_valid = self.state.vocab
         self.emit(&op, x, None, 0)
 
     cdef object new_memory(self, size_t cols):
@@ -229,6 +251,14 @@ cdef class Program:
 
     def __len__(self):
         return self.program.n_ops
+
+    def limit_vocabulary(self, size_t n_valid):
+        cdef size_t i
+        if not 1 <= n_valid <= self.state.vocab:
+            raise ValueError(f"{n_valid} valid ids of {self.state.vocab}")
+        for i in range(self.program.n_ops):
+            if self.recorder.ops[i].kind == r.PI_OP_HEAD:
+                self.recorder.ops[i].u.head.n_valid = n_valid
 
     def run(self, spans, CancelFlag cancel=None):
         self.state.fill(spans, cancel)

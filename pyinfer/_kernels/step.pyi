@@ -21,7 +21,9 @@ class LogitsRow:
     finite: bool
     """False when a NaN or Inf was seen: the other fields mean nothing then."""
 
-    def __init__(self, ids: Any, values: Any, log_sum_exp: float, finite: bool, full: Any) -> None: ...
+    def __init__(
+        self, ids: Any, values: Any, log_sum_exp: float, finite: bool, full: Any
+    ) -> None: ...
 
 class StepState:
     """Buffers of one model for one step at a time.
@@ -34,8 +36,8 @@ class StepState:
         Most tokens of a step whose logits are wanted.
     max_inputs : int
         Widest input of a matrix.
-    vocab, n_valid : int
-        Rows of the head, and how many of them are real tokens.
+    vocab : int
+        Rows of the head.
     n_candidates : int
         Candidates kept per row.
     n_blocks, context : int
@@ -57,7 +59,6 @@ class StepState:
         max_logit_rows: int,
         max_inputs: int,
         vocab: int,
-        n_valid: int,
         n_candidates: int,
         n_blocks: int,
         context: int,

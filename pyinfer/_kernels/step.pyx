@@ -31,11 +31,11 @@ cdef class LogitsRow:
 
 cdef class StepState:
     def __init__(self, *, size_t max_rows, size_t max_logit_rows, size_t max_inputs, size_t vocab,
-                 size_t n_valid, size_t n_candidates, size_t n_blocks, size_t context,
+                 size_t n_candidates, size_t n_blocks, size_t context,
                  size_t group_heads, size_t head_dim, size_t threads, inverse_frequency,
                  double attention_factor):
         self.max_rows, self.max_logit_rows = max_rows, max_logit_rows
-        self.vocab, self.n_valid = vocab, n_valid
+        self.vocab = vocab
         self.n_blocks, self.context = n_blocks, context
         self.keep = []
         self.spans = <r.pi_span *>calloc(max_rows, sizeof(r.pi_span))
@@ -77,7 +77,7 @@ cdef class StepState:
                         size_t threads):
         cdef size_t groups = (max_inputs + c.PI_GROUP_INPUTS - 1) // c.PI_GROUP_INPUTS
         cdef size_t rows = max(self.max_rows, self.max_logit_rows)
-        cdef size_t chunks = (self.n_valid + c.PI_HEAD_CHUNK_ROWS - 1) // c.PI_HEAD_CHUNK_ROWS
+        cdef size_t chunks = (self.vocab + c.PI_HEAD_CHUNK_ROWS - 1) // c.PI_HEAD_CHUNK_ROWS
         cdef size_t segment = c.PI_KV_SEGMENT_TOKENS
         cdef r.pi_attention attention
         attention.n_heads, attention.n_kv_heads, attention.head_dim = group_heads, 1, head_dim

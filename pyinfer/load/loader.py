@@ -1,0 +1,180 @@
+"""From a path to a model that steps: check, plan, compare memory, pack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyinfer._kernels.runtime import Runtime, choose_isa
+from pyinfer.config import GenerationDefaults, ModelConfig
+from pyinfer.errors import InsufficientMemoryError, UsageError
+from pyinfer.load.checkpoint import Checkpoint, TokenizerSource, open_checkpoint
+from pyinfer.load.pack import SLICE_BYTES, Packer, arena_bytes, file_bytes
+from pyinfer.machine import available_memory, default_threads
+from pyinfer.model.model import Model, StepLimits, cache_block_bytes
+from pyinfer.model.registry import architecture
+from pyinfer.model.step import BLOCK_TOKENS
+from pyinfer.quant.plan import Plan, plan_folder, plan_gguf
+
+DEFAULT_CONTEXT = 32_768
+MEMORY_SHARE = 0.8  # of the available memory, for a context chosen by default
+MAX_POOL_CONTEXTS = 4  # sequences of full length that the cache pool holds, memory permitting
+_BASE_BYTES = 48 << 20  # step buffers of small models, tables, slices in flight
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory and what was decided on the way.
+
+    Attributes
+    ----------
+    model : Model
+    config : ModelConfig
+    generation : GenerationDefaults
+    tokenizer_source : TokenizerSource or None
+    report : tuple of str
+        Lines for people: context, memory, threads and why, instruction set, format exceptions.
+    """
+
+    model: Model
+    config: ModelConfig
+    generation: GenerationDefaults
+    tokenizer_source: TokenizerSource | None
+    report: tuple[str, ...]
+
+
+def load_model(
+    path: str | Path,
+    *,
+    dtype: str | None = None,
+    threads: int | None = None,
+    ctx_size: int | None = None,
+    isa: str | None = None,
+    progress: Progress | None = None,
+) -> LoadedModel:
+    """Load a checkpoint folder or a GGUF file.
+
+    Parameters
+    ----------
+    path : str or Path
+    dtype : str, optional
+        Format of the matrices of a folder: ``q4_0 q8_0 f16 bf16 f32``, default ``q8_0``. A GGUF
+        file keeps its own.
+    threads : int, optional
+        Default: see :func:`pyinfer.machine.default_threads`.
+    ctx_size : int, optional
+        Most tokens of a sequence. Default: the model's own, at most 32,768, at most what fits.
+    isa : str, optional
+        Highest instruction set to use.
+    progress : callable, optional
+        Called with (bytes done, bytes in all) of the files.
+
+    Raises
+    ------
+    ModelNotFoundError, ModelFormatError, ModelUnsupportedError, StoreIOError
+        See :func:`pyinfer.load.checkpoint.open_checkpoint`.
+    InsufficientMemoryError
+        The model and its context need more memory than there is; names both numbers. Nothing has
+        been allocated then.
+    UsageError
+        ``dtype``, ``threads``, ``ctx_size`` or ``isa`` is no valid choice.
+    """
+    choose_isa(isa)  # a wrong name should not cost a header parse
+    with open_checkpoint(path) as checkpoint:
+        plan = _plan(checkpoint, dtype)
+        formats = dict(plan.formats)
+        limits = _limits(checkpoint, formats, ctx_size)
+        choice = default_threads()
+        runtime = Runtime(isa, choice.count if threads is None else threads)
+        total = file_bytes(checkpoint)
+
+        def advance(done: int) -> None:
+            if progress is not None:
+                progress(done, total)
+
+        with Packer(checkpoint, formats, runtime, advance) as packer:
+            build = architecture(checkpoint.config.architecture).build
+            weights = build(checkpoint.config, packer.matrix, packer.vector)
+        model = Model(checkpoint.config, weights, runtime, limits)
+        return LoadedModel(
+            model=model,
+            config=checkpoint.config,
+            generation=checkpoint.generation,
+            tokenizer_source=checkpoint.tokenizer_source(),
+            report=_report(
+                plan, limits, runtime, choice.reason if threads is None else "as asked", checkpoint
+            ),
+        )
+
+
+def _plan(checkpoint: Checkpoint, dtype: str | None) -> Plan:
+    matrices = {
+        name: (info.dtype, info.shape[1])
+        for name, info in checkpoint.tensors.items()
+        if len(info.shape) == 2
+    }
+    if checkpoint.kind == "gguf":
+        return plan_gguf(matrices, dtype)
+    return plan_folder(matrices, dtype)
+
+
+def _limits(checkpoint: Checkpoint, formats: dict[str, str], ctx_size: int | None) -> StepLimits:
+    """Choose the context and compare the memory it needs with what is available."""
+    config = checkpoint.config
+    weights = arena_bytes(checkpoint, formats)
+    available = available_memory()
+    per_block = cache_block_bytes(config)
+    fixed = weights + _step_bytes(config)
+    spare_blocks = int(max(0, available * MEMORY_SHARE - fixed) // per_block)
+    if ctx_size is None:
+        context = min(config.max_position, DEFAULT_CONTEXT, max(spare_blocks, 1) * BLOCK_TOKENS)
+    elif 1 <= ctx_size <= config.max_position:
+        context = ctx_size
+    else:
+        raise UsageError(
+            f"a context of {ctx_size} tokens is outside 1 to {config.max_position}, "
+            "the longest that this model knows"
+        )
+    blocks = -(-context // BLOCK_TOKENS)
+    needed = fixed + blocks * per_block
+    if needed > available:
+        raise InsufficientMemoryError(
+            f"{config.name} needs {_gb(needed)} ({_gb(weights)} weights, "
+            f"{_gb(blocks * per_block)} for a context of {context} tokens), "
+            f"{_gb(available)} are available",
+            hint="use a smaller context (ctx_size), a smaller format (dtype) or a smaller model",
+        )
+    pool = max(blocks, min(blocks * MAX_POOL_CONTEXTS, spare_blocks))
+    return StepLimits(context=context, n_blocks=pool)
+
+
+def _step_bytes(config: ModelConfig) -> int:
+    """Bound of the buffers of one step."""
+    rows = StepLimits(1, 1).max_step_tokens
+    widths = 3 * config.hidden_size + 4 * config.n_heads * config.head_dim
+    widths += 3 * config.intermediate_size
+    logits = StepLimits(1, 1).max_logit_rows * config.vocab_size
+    return 4 * (rows * widths + logits) + 2 * SLICE_BYTES + _BASE_BYTES
+
+
+def _report(
+    plan: Plan, limits: StepLimits, runtime: Runtime, why_threads: str, checkpoint: Checkpoint
+) -> tuple[str, ...]:
+    weights = arena_bytes(checkpoint, dict(plan.formats))
+    per_token = cache_block_bytes(checkpoint.config) / BLOCK_TOKENS
+    used = sorted(set(plan.formats.values()), key=list(plan.formats.values()).count, reverse=True)
+    return (
+        f"weights: {_gb(weights)} in {', '.join(used)}",
+        f"context: {limits.context} tokens, {per_token / 1024:.0f} KiB each, "
+        f"pool of {limits.n_blocks * BLOCK_TOKENS} tokens, committed on use",
+        f"threads: {runtime.threads} ({why_threads})",
+        f"instruction set: {runtime.isa}",
+        *plan.notes,
+    )
+
+
+def _gb(nbytes: float) -> str:
+    return f"{nbytes / 1e9:.2f} GB"
