@@ -71,7 +71,7 @@ def hf_rope(fields: Fields, max_position: int) -> tuple[float, YarnScaling | Non
         return theta, None
     theta = rope.above("rope_theta", 1, MAX_ROPE_THETA, theta)
     kind = rope.text("rope_type", rope.text("type", "default"))
-    if any(isinstance(value, dict) for value in rope.data.values()):
+    if rope.present("full_attention") or rope.present("sliding_attention"):
         raise ModelUnsupportedError(f"{rope.source}: a setting per layer type does not run")
     if kind == "default":
         return theta, None

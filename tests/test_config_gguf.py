@@ -1,0 +1,136 @@
+"""Hyper-parameters from GGUF metadata: what is read, and every way to be wrong."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyinfer import config_fields as limits
+from pyinfer.config import GenerationDefaults, ModelConfig, YarnScaling
+from pyinfer.errors import ModelFormatError, ModelUnsupportedError
+
+from .checkpoints import gguf_metadata, random_config
+from .config_cases import DELETE, REFUSED, WRONG_TYPES, json_values, read
+
+
+def gguf_keys() -> dict[str, Any]:
+    """Return the metadata of the small config."""
+    return {"general.architecture": "qwen2"} | gguf_metadata(random_config())
+
+
+def read_gguf(**changes: Any) -> ModelConfig:
+    data = gguf_keys() | {key.replace("__", "."): value for key, value in changes.items()}
+    return ModelConfig.from_gguf({k: v for k, v in data.items() if v is not DELETE})
+
+
+def test_gguf_config() -> None:
+    config = read_gguf()
+    assert config == replace(read(), name="random", rms_norm_eps=config.rms_norm_eps)
+    assert read_gguf(qwen2__attention__key_length=32).head_dim == 32
+    assert read_gguf(tokenizer__ggml__tokens=DELETE, qwen2__vocab_size=400).vocab_size == 400
+    metadata = gguf_keys()
+    assert ModelConfig.from_gguf(metadata, vocab_rows=352, tie_embeddings=True).vocab_size == 352
+    with pytest.raises(ModelFormatError, match="at most 300"):
+        ModelConfig.from_gguf(metadata, vocab_rows=300)
+    with pytest.raises(ModelFormatError, match="embedding has 0 rows"):
+        ModelConfig.from_gguf(metadata, vocab_rows=0)
+    with pytest.raises(ModelFormatError, match=r"qwen2\.vocab_size"):
+        ModelConfig.from_gguf(metadata | {"qwen2.vocab_size": 321}, vocab_rows=320)
+
+
+def test_gguf_values_per_layer() -> None:
+    same = np.array([96, 96], np.int32)
+    assert read_gguf(qwen2__feed_forward_length=same).intermediate_size == 96
+    for bad in (np.array([96, 64]), np.array([], np.int32)):
+        with pytest.raises(ModelUnsupportedError, match="differs between layers"):
+            read_gguf(qwen2__feed_forward_length=bad)
+
+
+def test_gguf_rope_scaling() -> None:
+    key = "qwen2__rope__scaling__"
+    yarn = {key + "type": "yarn", key + "factor": 4.0, key + "original_context_length": 32768}
+    assert read_gguf(**yarn).rope_scaling == YarnScaling(4.0, 32768)
+    assert read_gguf(**yarn).max_position == 131072
+    betas = {key + "yarn_beta_fast": 16.0, key + "yarn_beta_slow": 2.0}
+    assert read_gguf(**yarn, **betas).rope_scaling == YarnScaling(4.0, 32768, 16.0, 2.0)
+    on_top = read_gguf(**yarn, **{key + "attn_factor": 0.5}).rope_scaling
+    assert on_top is not None
+    assert on_top.attention_scale == 0.5 * (0.1 * math.log(4) + 1)
+    for none in ({key + "type": "none", key + "factor": 4.0}, {key + "factor": 1.0}):
+        assert read_gguf(**none).rope_scaling is None
+    for bad in (
+        {key + "factor": 2.0},
+        {key + "type": "linear", key + "factor": 2.0},
+        {key + "type": "longrope", key + "factor": 2.0},
+        {"qwen2__rope__scale_linear": 2.0},
+        yarn | {key + "yarn_ext_factor": 0.5},
+        yarn | {key + "yarn_log_multiplier": 0.1},
+    ):
+        with pytest.raises(ModelUnsupportedError):
+            read_gguf(**bad)
+    with pytest.raises(ModelFormatError, match="factor"):
+        read_gguf(**{key + "type": "yarn"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"general__architecture": "llama"},
+        {"qwen2__attention__value_length": 32},
+        {"qwen2__rope__dimension_count": 8},
+        {"qwen2__attention__sliding_window": 1024},
+    ],
+)
+def test_unsupported_gguf(changes: dict[str, Any]) -> None:
+    with pytest.raises(ModelUnsupportedError):
+        read_gguf(**changes)
+
+
+GGUF_INTEGERS = {
+    "qwen2.block_count": limits.MAX_LAYERS,
+    "qwen2.context_length": limits.MAX_CONTEXT,
+    "qwen2.embedding_length": limits.MAX_WIDTH,
+    "qwen2.feed_forward_length": limits.MAX_WIDTH,
+    "qwen2.attention.head_count": limits.MAX_HEADS,
+    "qwen2.attention.head_count_kv": limits.MAX_HEADS,
+    "qwen2.attention.key_length": limits.MAX_HEAD_DIM,
+}
+
+
+@pytest.mark.parametrize("key", GGUF_INTEGERS)
+def test_wrong_gguf_integers(key: str) -> None:
+    wrong = [*WRONG_TYPES, 0, 12.0, GGUF_INTEGERS[key] + 1, 2**64 - 1]
+    optional = ("qwen2.attention.key_length", "qwen2.attention.head_count_kv")
+    for value in wrong if key in optional else [*wrong, DELETE]:
+        with pytest.raises(ModelFormatError, match=key):
+            read_gguf(**{key.replace(".", "__"): value})
+
+
+@given(st.dictionaries(st.sampled_from(sorted(gguf_keys())), json_values))
+def test_any_metadata_gives_a_config_or_a_typed_error(changes: dict[str, Any]) -> None:
+    metadata = gguf_keys() | changes
+    try:
+        config = ModelConfig.from_gguf(metadata)
+        GenerationDefaults.from_gguf(metadata, config.vocab_size)
+    except REFUSED:
+        pass
+
+
+def test_gguf_generation_defaults() -> None:
+    metadata = {
+        f"tokenizer.ggml.{name}_token_id": i for i, name in enumerate(("bos", "eos", "eot"))
+    }
+    assert GenerationDefaults.from_gguf(metadata, 10) == GenerationDefaults(
+        bos_token_id=0, eos_token_ids=(1, 2)
+    )
+    metadata["tokenizer.ggml.bos_token_id"] = 0xFFFFFFFF
+    assert GenerationDefaults.from_gguf(metadata, 10).bos_token_id is None
+    metadata["tokenizer.ggml.eos_token_id"] = 10
+    with pytest.raises(ModelFormatError, match=r"tokenizer\.ggml\.eos_token_id"):
+        GenerationDefaults.from_gguf(metadata, 10)
