@@ -1,4 +1,4 @@
-"""What the engine asks others while a sequence runs: stop here, force these tokens, allow only those.
+"""What the engine asks others while a sequence runs: stop? force tokens? allow only some?
 
 The engine knows token ids only. Rules that need text (stop strings, a reasoning budget, a grammar)
 are objects with these two methods, built by a factory that is handed to the engine. They run on the

@@ -18,12 +18,24 @@ class Pacer:
     ----------
     largest : int
         Most tokens of a step.
+    longest_ns : int, optional
+        How long a step without running answers should take at most, so that a request that
+        arrives meanwhile is not kept waiting; None for no limit.
     """
 
-    __slots__ = ("_decode_ns", "_last_shared", "_largest", "_token_ns", "alone", "shared")
+    __slots__ = (
+        "_decode_ns",
+        "_largest",
+        "_last_shared",
+        "_longest_ns",
+        "_token_ns",
+        "alone",
+        "shared",
+    )
 
-    def __init__(self, largest: int) -> None:
+    def __init__(self, largest: int, longest_ns: int | None = None) -> None:
         self._largest = largest
+        self._longest_ns = longest_ns
         self._decode_ns = 0.0
         self._token_ns = 0.0
         self._last_shared = SMALLEST_CHUNK
@@ -33,10 +45,12 @@ class Pacer:
         self.shared = [0, 0]
 
     def chunk(self, decoding: int) -> int:
-        """Most prompt tokens of the next step, with ``decoding`` tokens of running answers in it."""
+        """Most prompt tokens of a step that holds ``decoding`` tokens of running answers."""
         room = max(0, self._largest - decoding)
         if not decoding:
-            return room
+            if self._longest_ns is None or not self._token_ns:
+                return room
+            return min(room, max(8 * _GRAIN, int(self._longest_ns / self._token_ns)))
         size = SMALLEST_CHUNK
         if self._decode_ns and self._token_ns:
             size = int(self._decode_ns / self._token_ns) // _GRAIN * _GRAIN

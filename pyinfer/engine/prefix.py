@@ -45,7 +45,7 @@ class PrefixCache:
     Attributes
     ----------
     queried_tokens, hit_tokens : int
-        How many tokens were looked up and found, for metrics.
+        How many prompt tokens were looked up and found, for metrics; kept by the scheduler.
     """
 
     def __init__(self, pool: BlockPool) -> None:
@@ -70,15 +70,13 @@ class PrefixCache:
                 break
             found.append(node)
             number = node.number
-        self.queried_tokens += len(tokens)
-        self.hit_tokens += len(found) * BLOCK_TOKENS
         self._touch(found[-1] if found else None)
         return found
 
     def insert(
         self, parent: PrefixNode | None, tokens: Tokens, table: BlockTable, index: int
     ) -> PrefixNode:
-        """Keep block ``index`` of ``table``, which holds ``tokens`` (64) and comes after ``parent``.
+        """Keep block ``index`` of ``table``, which holds 64 ``tokens`` that come after ``parent``.
 
         If the same tokens are cached already, the table switches to the cached block and its own
         copy is given back.
@@ -102,7 +100,7 @@ class PrefixCache:
 
     def evict(self, count: int) -> int:
         """Free up to ``count`` blocks, least recently used first; return how many were freed."""
-        chosen = []
+        chosen: list[tuple[int, bytes]] = []
         for key, node in self._nodes.items():
             if len(chosen) == count:
                 break

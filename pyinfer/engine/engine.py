@@ -1,0 +1,362 @@
+"""The engine: one call of :meth:`Engine.step` is schedule, run the model, sample, report.
+
+It belongs to one thread. Everything it says leaves as events; see ``messages.py``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Sequence as Rows
+
+import numpy as np
+
+from pyinfer.config import GenerationDefaults
+from pyinfer.engine.hooks import HookFactory, no_hooks
+from pyinfer.engine.messages import (
+    End,
+    Event,
+    Failed,
+    FinishReason,
+    Prefill,
+    PromptLogits,
+    Queued,
+    Request,
+    Tokens,
+)
+from pyinfer.engine.pacing import SMALLEST_CHUNK, Pacer
+from pyinfer.engine.sampler import Sampler, log_probabilities
+from pyinfer.engine.scheduler import Plan, Scheduler
+from pyinfer.engine.sequence import Sequence
+from pyinfer.errors import (
+    CancelledError,
+    ContextLengthError,
+    EngineError,
+    NumericError,
+    PyinferError,
+    RequestError,
+)
+from pyinfer.model.cache import BlockPool
+from pyinfer.model.step import BLOCK_TOKENS, LOGITS_ALL, CancelSignal, LogitsRow, StepModel
+
+MAX_RUNNING = 64
+
+# Tokens of very fast models are delivered in small groups: a listener that wakes up for each one
+# would cost more than the model. Nobody waits longer than this for a token that is ready.
+_GROUP_NS = 2_000_000
+_FAST_STEP_NS = 1_000_000
+
+
+class Engine:
+    """Runs requests on a model.
+
+    Parameters
+    ----------
+    model : StepModel
+    defaults : GenerationDefaults
+        Sampling defaults and end tokens of the model.
+    context : int, optional
+        Most tokens of one sequence; at most what the cache holds.
+    cancel : CancelSignal, optional
+        Polled by a running step; set from other threads.
+    hook_factory : callable
+        Builds the rules of a request that need more than token ids.
+    max_running : int
+        Most sequences at once; others wait.
+    longest_step_ns : int, optional
+        Limit for steps that only evaluate prompts; see :class:`Pacer`.
+    clock : callable
+        Nanoseconds; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        model: StepModel,
+        defaults: GenerationDefaults,
+        *,
+        context: int | None = None,
+        cancel: CancelSignal | None = None,
+        hook_factory: HookFactory = no_hooks,
+        max_running: int = MAX_RUNNING,
+        longest_step_ns: int | None = None,
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self.model = model
+        self.defaults = defaults
+        capacity = model.n_blocks * BLOCK_TOKENS
+        self.context = min(capacity, capacity if context is None else context)
+        self._cancel = cancel
+        self._hook_factory = hook_factory
+        self._clock = clock
+        self._eos_ids = frozenset(i for i in defaults.eos_token_ids if i < model.n_valid)
+        self.pacer = Pacer(model.max_step_tokens, longest_step_ns)
+        self.scheduler = Scheduler(
+            BlockPool(model.n_blocks),
+            self.pacer,
+            max_step_tokens=model.max_step_tokens,
+            max_logit_rows=getattr(model, "max_logit_rows", model.max_step_tokens),
+            max_running=max_running,
+        )
+        self._sequences: dict[int, Sequence] = {}
+        self._arrivals = 0
+        self._in_step: Plan = []
+
+    @property
+    def has_work(self) -> bool:
+        """Whether any request has not ended."""
+        return bool(self._sequences)
+
+    def check(self, request: Request) -> None:
+        """Refuse a request that cannot run. Callable from any thread.
+
+        Raises
+        ------
+        RequestError
+            No tokens, a token id outside the vocabulary, a bad parameter.
+        ContextLengthError
+            The prompt leaves no room in the context.
+        """
+        tokens = request.tokens
+        vocabulary = self.model.config.vocab_size
+        if tokens.ndim != 1 or not len(tokens):
+            raise RequestError("the prompt is empty", hint="give at least one token")
+        lowest, highest = int(tokens.min()), int(tokens.max())
+        if lowest < 0 or highest >= vocabulary:
+            wrong = lowest if lowest < 0 else highest
+            raise RequestError(
+                f"the prompt holds token id {wrong}; the model has ids 0 to {vocabulary - 1}"
+            )
+        request.params.check_vocabulary(self.model.n_valid)
+        limit = self._limit(request)
+        room = limit if request.params.max_tokens == 0 else limit - 1
+        if len(tokens) > room:
+            raise ContextLengthError(
+                f"the prompt has {len(tokens)} tokens and the context {limit}"
+                + ("" if room == limit else ", of which one is for the answer"),
+                hint="shorten the prompt or load the model with a larger ctx_size",
+            )
+
+    def add(self, request: Request) -> list[Event]:
+        """Take in a checked request; its first event may be that it has to wait."""
+        params = request.params.filled(self.defaults)
+        choice, eos_ids = request.choice, self._eos_ids
+        try:
+            sampler = Sampler(params, self.model.n_valid, choice=choice, eos_ids=eos_ids)
+            sampler.start(request.tokens)
+            hooks = self._hook_factory(request)
+        except PyinferError as error:
+            return [Failed(request.request_id, error)]
+        mask = None
+        if hooks is not None and hooks.masks:
+            mask = np.zeros(-(-self.model.n_valid // 32), np.uint32)
+        self._arrivals += 1
+        sequence = Sequence(
+            request,
+            params,
+            sampler,
+            self.scheduler.pool,
+            arrival=self._arrivals,
+            limit=self._limit(request),
+            eos_ids=eos_ids,
+            hooks=hooks,
+            mask=mask,
+        )
+        if request.request_id in self._sequences:
+            return [Failed(request.request_id, RequestError("the request id is in use"))]
+        waits = bool(self.scheduler.waiting or self.scheduler.running)
+        self._sequences[request.request_id] = sequence
+        self.scheduler.add(sequence)
+        return [Queued(request.request_id)] if waits else []
+
+    def cancel(self, request_id: int) -> list[Event]:
+        """End a request now; nothing happens if it has ended already."""
+        sequence = self._sequences.get(request_id)
+        if sequence is None:
+            return []
+        events: list[Event] = []
+        self._end(sequence, "cancelled", "cancelled", self._clock(), events)
+        return events
+
+    def fail_all(self, error: PyinferError) -> list[Event]:
+        """End every request with ``error`` and forget all cached blocks."""
+        events: list[Event] = [Failed(request_id, error) for request_id in self._sequences]
+        self._sequences.clear()
+        self._in_step = []
+        self.scheduler.reset()
+        return events
+
+    def waits_for(self, request_id: int) -> bool:
+        """Whether a cancelled request would keep the running step busy for long.
+
+        Callable from any thread. True if the step works for this request alone or on a piece of its
+        prompt; otherwise the step ends soon, and stopping it would make others repeat theirs.
+        """
+        plan = self._in_step
+        for sequence, count in plan:
+            if sequence.request.request_id == request_id:
+                return len(plan) == 1 or count > SMALLEST_CHUNK
+        return False
+
+    def step(self, postpone: Callable[[], bool] | None = None) -> list[Event]:
+        """Run one step of the model.
+
+        Parameters
+        ----------
+        postpone : callable, optional
+            Asked right before the model runs, when :meth:`waits_for` already sees this step; True
+            gives up the step, so that a cancellation between two steps is not missed.
+
+        Returns
+        -------
+        list of Event
+            Empty if the step was cancelled; it is repeated by the next call.
+        """
+        clock = self._clock
+        events: list[Event] = []
+        started = clock()
+        plan = self.scheduler.plan()
+        if not plan:
+            return events
+        for sequence, _ in plan:
+            if not sequence.admitted_ns:
+                sequence.admitted_ns = started
+        spans = [sequence.span(count) for sequence, count in plan]
+        self._in_step = plan
+        try:
+            if postpone is not None and postpone():
+                return events
+            rows = self.model.step(spans, self._cancel)
+        except CancelledError:
+            return events
+        finally:
+            self._in_step = []
+        now = clock()
+        next_row = decoding = prompt = 0
+        for (sequence, count), span in zip(plan, spans, strict=True):
+            wanted = count if span.logits == LOGITS_ALL else span.logits
+            self._take(sequence, count, rows[next_row : next_row + wanted], now, events)
+            next_row += wanted
+            if count > SMALLEST_CHUNK:
+                prompt += count
+            else:
+                decoding += count
+        now_after = clock()
+        self.pacer.observe(decoding, prompt, now - started)
+        fast = now_after - started < _FAST_STEP_NS
+        for sequence, _ in plan:
+            if sequence.unsent and sequence.request.stream:
+                if fast and now_after - sequence.sent_ns < _GROUP_NS:
+                    continue
+                self._send(sequence, now_after, events)
+        return events
+
+    def _limit(self, request: Request) -> int:
+        if request.context is None:
+            return self.context
+        return min(request.context, self.context)
+
+    def _take(
+        self,
+        sequence: Sequence,
+        count: int,
+        rows: Rows[LogitsRow],
+        now: int,
+        events: list[Event],
+    ) -> None:
+        """Account for one sequence's part of a step."""
+        before = sequence.n_computed
+        self.scheduler.advance(sequence, count)
+        request = sequence.request
+        if not sequence.first_token_ns:
+            total = sequence.n_prompt
+            done = min(sequence.n_computed, total)
+            events.append(Prefill(request.request_id, done, total, sequence.n_cached))
+        try:
+            if request.prompt_logits and before < sequence.n_prompt:
+                if not all(row.finite for row in rows):
+                    raise NumericError("the logits of the prompt hold a value that is not finite")
+                logits = np.stack([row.full for row in rows])
+                events.append(PromptLogits(request.request_id, before, logits))
+            if sequence.n_computed < sequence.n_tokens:
+                return
+            if not sequence.first_token_ns:
+                sequence.first_token_ns = now
+            if sequence.params.max_tokens == 0:
+                self._end(sequence, "length", "limit", now, events)
+            else:
+                self._choose(sequence, rows[-1], now, events)
+        except PyinferError as error:
+            self._fail(sequence, error, now, events)
+        except Exception as error:
+            reason = EngineError(f"the rules of the request failed: {error!r}")
+            reason.__cause__ = error
+            self._fail(sequence, reason, now, events)
+
+    def _choose(self, sequence: Sequence, row: LogitsRow, now: int, events: list[Event]) -> None:
+        """Sample the next token of a sequence and see whether its answer ends."""
+        hooks, params = sequence.hooks, sequence.params
+        mask = sequence.mask
+        if mask is not None and hooks is not None and not hooks.mask(mask):
+            mask = None
+        token = sequence.sampler.choose(row, sequence.n_tokens, mask)
+        sequence.append(token)
+        sequence.sampler.accept(token)
+        sequence.unsent.append(token)
+        if params.logprobs is not None:
+            sequence.unsent_logprobs.append(log_probabilities(row, token, params.logprobs))
+        if token in sequence.end_ids:
+            cause = "eos" if token in sequence.eos_ids else "token"
+            self._end(sequence, "stop", cause, now, events)
+            return
+        if hooks is not None:
+            action = hooks.on_token(token)
+            if action == "stop":
+                self._end(sequence, "stop", "hook", now, events)
+                return
+            for forced in action or ():
+                if not self._full(sequence):
+                    self._force(sequence, forced)
+        cause = self._full(sequence)
+        if cause:
+            self._end(sequence, "length", cause, now, events)
+
+    def _force(self, sequence: Sequence, token: int) -> None:
+        sequence.append(token)
+        sequence.sampler.accept(token)
+        sequence.unsent.append(token)
+        if sequence.params.logprobs is not None:
+            sequence.unsent_logprobs.append(None)
+
+    def _full(self, sequence: Sequence) -> str:
+        """Which limit the sequence has reached; empty for none."""
+        max_tokens = sequence.params.max_tokens
+        if max_tokens is not None and sequence.n_tokens - sequence.n_prompt >= max_tokens:
+            return "limit"
+        return "context" if sequence.n_tokens >= sequence.limit else ""
+
+    def _send(self, sequence: Sequence, now: int, events: list[Event]) -> None:
+        logprobs = None
+        if sequence.params.logprobs is not None:
+            logprobs, sequence.unsent_logprobs = sequence.unsent_logprobs, []
+        events.append(Tokens(sequence.request.request_id, sequence.unsent, logprobs))
+        sequence.unsent = []
+        sequence.sent_ns = now
+
+    def _end(
+        self, sequence: Sequence, reason: FinishReason, cause: str, now: int, events: list[Event]
+    ) -> None:
+        if sequence.unsent:
+            self._send(sequence, now, events)
+        request_id = sequence.request.request_id
+        events.append(End(request_id, reason, cause, sequence.stats(now)))
+        self._forget(sequence)
+
+    def _fail(self, sequence: Sequence, error: PyinferError, now: int, events: list[Event]) -> None:
+        if sequence.unsent:
+            self._send(sequence, now, events)
+        events.append(Failed(sequence.request.request_id, error))
+        self._forget(sequence)
+
+    def _forget(self, sequence: Sequence) -> None:
+        del self._sequences[sequence.request.request_id]
+        self.scheduler.remove(sequence)

@@ -1,0 +1,210 @@
+"""Which sequences take part in the next step, and with how many tokens.
+
+Every running answer gets its next token in every step; prompts fill the rest of the step in chunks.
+Sequences take cache blocks as they grow. When none is left, blocks that only the prefix cache holds
+are evicted, then the newest sequence is put back and computed again later, so the oldest always
+makes progress. What is computed never depends on this order.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+
+from pyinfer.engine.pacing import SMALLEST_CHUNK, Pacer
+from pyinfer.engine.prefix import PrefixCache
+from pyinfer.engine.sequence import Sequence
+from pyinfer.model.cache import BlockPool, blocks_for
+from pyinfer.model.step import BLOCK_TOKENS
+
+Plan = list[tuple[Sequence, int]]
+
+
+class Scheduler:
+    """Queues of waiting and running sequences over one block pool.
+
+    Parameters
+    ----------
+    pool : BlockPool
+    pacer : Pacer
+        Limits prompt chunks beside running answers.
+    max_step_tokens, max_logit_rows : int
+        Limits of one step of the model.
+    max_running : int
+        Most sequences that run at once.
+
+    Attributes
+    ----------
+    waiting, running : list of Sequence
+        Both in order of arrival.
+    preemptions : int
+        How often a sequence was put back.
+    """
+
+    def __init__(
+        self,
+        pool: BlockPool,
+        pacer: Pacer,
+        *,
+        max_step_tokens: int,
+        max_logit_rows: int,
+        max_running: int,
+    ) -> None:
+        self.pool = pool
+        self.prefix = PrefixCache(pool)
+        self.waiting: list[Sequence] = []
+        self.running: list[Sequence] = []
+        self.preemptions = 0
+        self._pacer = pacer
+        self._max_logit_rows = max_logit_rows
+        # All running answers fit one step, so none waits for its turn.
+        self._max_running = min(max_running, max_logit_rows, max_step_tokens // SMALLEST_CHUNK)
+        self._blocked = False
+
+    def add(self, sequence: Sequence) -> None:
+        """Put a sequence at its place among the waiting ones."""
+        insort(self.waiting, sequence, key=_arrival)
+
+    def remove(self, sequence: Sequence) -> None:
+        """Forget a sequence that ended and free its blocks."""
+        if sequence.running:
+            self.running.remove(sequence)
+            self._give_up_blocks(sequence)
+        else:
+            self.waiting.remove(sequence)
+            self._blocked = False
+
+    def reset(self) -> None:
+        """Forget everything, the prefix cache too."""
+        for sequence in [*self.running, *self.waiting]:
+            self.remove(sequence)
+        self.prefix.clear()
+
+    def plan(self) -> Plan:
+        """Sequences of the next step and how many tokens of each; their blocks are reserved."""
+        if self.waiting and not self._blocked:
+            self._admit()
+        chosen: dict[Sequence, int] = {}
+        prompts: list[Sequence] = []
+        decoding = 0
+        for sequence in tuple(self.running):
+            if not sequence.running:
+                continue
+            count = sequence.n_tokens - sequence.n_computed
+            if count > SMALLEST_CHUNK or sequence.request.prompt_logits:
+                prompts.append(sequence)
+            elif self._reserve(sequence, count, chosen):
+                chosen[sequence] = count
+                decoding += count
+        if prompts:
+            self._add_prompts(prompts, decoding, chosen)
+        return list(chosen.items())
+
+    def advance(self, sequence: Sequence, count: int) -> None:
+        """Note that ``count`` more tokens are in the cache."""
+        sequence.n_computed += count
+        if not sequence.request.reuse_prefix:
+            return
+        while (sequence.n_registered + 1) * BLOCK_TOKENS <= sequence.n_computed:
+            index = sequence.n_registered
+            tokens = sequence.tokens[index * BLOCK_TOKENS : (index + 1) * BLOCK_TOKENS]
+            sequence.node = self.prefix.insert(sequence.node, tokens, sequence.table, index)
+            sequence.n_registered += 1
+
+    def _add_prompts(
+        self, prompts: list[Sequence], decoding: int, chosen: dict[Sequence, int]
+    ) -> None:
+        """Fill the step: half for the oldest prompt, the other half for the shortest ones.
+
+        The oldest is never starved, and a short prompt need not wait for a long one.
+        """
+        budget = self._pacer.chunk(decoding)
+        oldest, others = prompts[0], sorted(prompts[1:], key=_pending)
+        wanted = {oldest: min(oldest.pending, budget - budget // 2)}
+        left = budget - wanted[oldest]
+        for sequence in others:
+            wanted[sequence] = min(sequence.pending, left)
+            left -= wanted[sequence]
+        wanted[oldest] += min(left, oldest.pending - wanted[oldest])
+        rows_left = max(1, self._max_logit_rows - len(self.running))
+        for sequence, tokens in wanted.items():
+            count = tokens
+            if sequence.request.prompt_logits:
+                count = min(tokens, rows_left)
+                rows_left -= count
+            if count > 0 and sequence.running and self._reserve(sequence, count, chosen):
+                chosen[sequence] = count
+
+    def _reserve(self, sequence: Sequence, count: int, chosen: dict[Sequence, int]) -> bool:
+        """Blocks for ``count`` more tokens; False if the sequence itself had to be put back."""
+        end = sequence.n_computed + count
+        table = sequence.table
+        while not table.grow(end):
+            if self.prefix.evict(blocks_for(end) - len(table)):
+                continue
+            newest = self.running[-1]
+            self._preempt(newest)
+            chosen.pop(newest, None)
+            if newest is sequence:
+                return False
+        return True
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self.running.remove(sequence)
+        self._give_up_blocks(sequence)
+        sequence.preemptions += 1
+        self.preemptions += 1
+        self.add(sequence)
+        # It comes back when another sequence ends, not in this very step.
+        self._blocked = bool(self.running)
+
+    def _give_up_blocks(self, sequence: Sequence) -> None:
+        sequence.table.clear()
+        sequence.running = False
+        sequence.n_computed = 0
+        sequence.node = None
+        sequence.n_registered = 0
+        self._blocked = False
+
+    def _admit(self) -> None:
+        while self.waiting and len(self.running) < self._max_running:
+            sequence = self.waiting[0]
+            if not self._take_in(sequence):
+                self._blocked = True
+                return
+            self.waiting.pop(0)
+
+    def _take_in(self, sequence: Sequence) -> bool:
+        """Start a waiting sequence if its tokens fit beside what the running ones still need."""
+        request = sequence.request
+        nodes = []
+        if request.reuse_prefix and not request.prompt_logits:
+            # The last token is always computed: its logits are wanted.
+            nodes = self.prefix.match(sequence.tokens[: sequence.n_tokens - 1])
+        if self.running:
+            references = self.pool.references
+            idle = self.prefix.evictable() - sum(references(n.block) == 1 for n in nodes)
+            promised = sum(
+                max(0, blocks_for(other.n_tokens + 1) - len(other.table)) for other in self.running
+            )
+            need = blocks_for(sequence.n_tokens + 1) - len(nodes)
+            if need > self.pool.free + idle - promised:
+                return False
+        sequence.table.adopt([node.block for node in nodes])
+        sequence.n_computed = len(nodes) * BLOCK_TOKENS
+        sequence.n_registered = len(nodes)
+        sequence.node = nodes[-1] if nodes else None
+        sequence.running = True
+        insort(self.running, sequence, key=_arrival)
+        if request.reuse_prefix and not sequence.preemptions:
+            sequence.n_cached = sequence.n_computed
+            self.prefix.queried_tokens += sequence.n_prompt
+            self.prefix.hit_tokens += sequence.n_cached
+        return True
+
+
+def _arrival(sequence: Sequence) -> int:
+    return sequence.arrival
+
+
+def _pending(sequence: Sequence) -> int:
+    return sequence.pending

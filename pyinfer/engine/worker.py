@@ -1,0 +1,234 @@
+"""The thread that runs the engine, and the way in and out for all other threads.
+
+Everything that enters goes through one queue; everything that leaves is handed to the listener of
+its request. The thread sleeps when there is nothing to do. Whatever happens, every request that was
+accepted ends with :class:`End` or :class:`Failed`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from pyinfer.engine.engine import Engine
+from pyinfer.engine.messages import Cancel, End, Event, Failed, Request
+from pyinfer.errors import EngineError, PyinferError, QueueFullError
+from pyinfer.model.step import CancelSignal
+
+MAX_OPEN_REQUESTS = 1024
+
+Listener = Callable[[Event], None]
+
+# How often a waiting reader looks whether the engine's thread is still there.
+_LOOK_SECONDS = 1.0
+
+
+class RequestHandle:
+    """Reads the events of one request.
+
+    Waiting can be interrupted by Ctrl-C like any other waiting in Python.
+    """
+
+    __slots__ = ("_events", "_worker", "ended", "request_id")
+
+    def __init__(self, worker: EngineWorker, request_id: int) -> None:
+        self.request_id = request_id
+        self.ended = False
+        self._worker = worker
+        self._events: SimpleQueue[Event] = SimpleQueue()
+
+    def next(self) -> Event:
+        """The next event; :class:`Failed` instead of waiting for ever if the engine is gone."""
+        while True:
+            try:
+                event = self._events.get(timeout=_LOOK_SECONDS)
+            except Empty:
+                if self._worker.alive or not self._events.empty():
+                    continue
+                event = Failed(self.request_id, EngineError("the engine's thread has ended"))
+            if isinstance(event, End | Failed):
+                self.ended = True
+            return event
+
+    def cancel(self) -> None:
+        """Ask for the end of the request; events that are under way still come."""
+        if not self.ended:
+            self._worker.cancel(self.request_id)
+
+
+class EngineWorker:
+    """Runs an :class:`Engine` in a thread of its own. All methods are thread-safe.
+
+    Parameters
+    ----------
+    engine : Engine
+        Handed over; nobody else may call it except for :meth:`Engine.check`.
+    cancel : CancelSignal
+        The same flag that the engine passes to the model.
+    """
+
+    def __init__(self, engine: Engine, cancel: CancelSignal) -> None:
+        self._engine = engine
+        self._flag = cancel
+        self._inbox: SimpleQueue[Request | Cancel | None] = SimpleQueue()
+        self._listeners: dict[int, Listener] = {}
+        self._lock = threading.Lock()
+        self._last_id = 0
+        self._closing = False
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._run, name="pyinfer-engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive() and os.getpid() == self._pid
+
+    @property
+    def open_requests(self) -> int:
+        """Requests that have not ended."""
+        return len(self._listeners)
+
+    def new_id(self) -> int:
+        """A request id that no other request of this worker has."""
+        with self._lock:
+            self._last_id += 1
+            return self._last_id
+
+    def submit(self, request: Request, listener: Listener | None = None) -> RequestHandle:
+        """Check a request and hand it to the engine.
+
+        Parameters
+        ----------
+        request : Request
+            With an id of :meth:`new_id`.
+        listener : callable, optional
+            Called with each event on the engine's thread; it must be quick and not raise. Without
+            it the events are read from the returned handle.
+
+        Raises
+        ------
+        RequestError, ContextLengthError
+            The request cannot run.
+        QueueFullError
+            Too many requests are open.
+        EngineError
+            The engine is closed, or this is a forked child of the process that loaded the model.
+        """
+        self._engine.check(request)
+        handle = RequestHandle(self, request.request_id)
+        if not request.submitted_ns:
+            request.submitted_ns = time.perf_counter_ns()
+        with self._lock:
+            if os.getpid() != self._pid:
+                raise EngineError(
+                    "the model was loaded before a fork and does not run in the child process",
+                    hint="load it in the child, or start processes with the spawn method",
+                )
+            if self._closing or not self._thread.is_alive():
+                raise EngineError("the model is closed", hint="load it again")
+            if len(self._listeners) >= MAX_OPEN_REQUESTS:
+                raise QueueFullError(f"{MAX_OPEN_REQUESTS} requests are waiting already")
+            self._listeners[request.request_id] = listener or handle._events.put
+            self._inbox.put(request)
+        return handle
+
+    def cancel(self, request_id: int) -> None:
+        """End a request soon, also in the middle of a step; harmless if it has ended."""
+        if request_id not in self._listeners:
+            return
+        # First the message, then the look at the running step: whatever the engine does in
+        # between, either it reads the message before the step or it is interrupted in it.
+        self._inbox.put(Cancel(request_id))
+        if self._engine.waits_for(request_id):
+            self._flag.set()
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Stop the running step, end all requests with an error and the thread. May be repeated.
+
+        Raises
+        ------
+        EngineError
+            The thread did not end in time.
+        """
+        with self._lock:
+            self._closing = True
+        if os.getpid() != self._pid or threading.current_thread() is self._thread:
+            return
+        deadline = time.monotonic() + timeout
+        self._inbox.put(None)
+        while self._thread.is_alive():
+            self._flag.set()
+            self._thread.join(0.02)
+            if time.monotonic() > deadline:
+                raise EngineError(f"the engine did not stop within {timeout:g} s")
+
+    def _run(self) -> None:
+        error: PyinferError = EngineError("the model was closed while the request was running")
+        try:
+            while not self._closing:
+                self._flag.clear()
+                self._read_inbox()
+                if self._engine.has_work and not self._closing:
+                    self._step()
+        except BaseException as failure:
+            error = _engine_error(failure)
+            raise
+        finally:
+            with self._lock:
+                self._closing = True
+                left = list(self._listeners)
+            for request_id in left:
+                self._deliver(Failed(request_id, error))
+
+    def _step(self) -> None:
+        engine = self._engine
+        try:
+            events = engine.step(self._mail)
+        except Exception as failure:
+            events = engine.fail_all(_engine_error(failure))
+        for event in events:
+            self._deliver(event)
+
+    def _mail(self) -> bool:
+        return not self._inbox.empty()
+
+    def _read_inbox(self) -> None:
+        """Handle every message that is there; wait for one if the engine has nothing to do."""
+        inbox, engine = self._inbox, self._engine
+        while True:
+            if inbox.empty() and (engine.has_work or self._closing):
+                return
+            message = inbox.get()
+            if isinstance(message, Request):
+                events = engine.add(message)
+            elif message is not None:
+                events = engine.cancel(message.request_id)
+            else:
+                return
+            for event in events:
+                self._deliver(event)
+
+    def _deliver(self, event: Event) -> None:
+        listener = self._listeners.get(event.request_id)
+        if listener is None:
+            return
+        if isinstance(event, End | Failed):
+            del self._listeners[event.request_id]
+        try:
+            listener(event)
+        except Exception:
+            # Nobody listens any more (an event loop that was closed, for example).
+            self._listeners.pop(event.request_id, None)
+            self._inbox.put(Cancel(event.request_id))
+
+
+def _engine_error(failure: BaseException) -> PyinferError:
+    if isinstance(failure, PyinferError):
+        return failure
+    error = EngineError(f"the engine failed: {type(failure).__name__}: {failure}")
+    error.__cause__ = failure
+    return error
