@@ -10,7 +10,12 @@ from pyinfer.text.tokenizer import Tokenizer
 
 @pytest.mark.parametrize(
     ("text", "stops", "last"),
-    [("abcdef", ["cd"], 3), ("abcdef", ["x", "f"], 5), ("abc", ["abcd"], None), ("a🙂b", ["🙂"], 2)],
+    [
+        ("abcdef", ["cd"], 3),
+        ("abcdef", ["x", "f"], 5),
+        ("abc", ["abcd"], None),
+        ("a🙂b", ["🙂"], 2),
+    ],
 )
 def test_stops_at_the_completing_token(
     mini: Tokenizer, text: str, stops: list[str], last: int | None
