@@ -94,7 +94,7 @@ class Engine:
             BlockPool(model.n_blocks),
             self.pacer,
             max_step_tokens=model.max_step_tokens,
-            max_logit_rows=getattr(model, "max_logit_rows", model.max_step_tokens),
+            max_logit_rows=model.max_logit_rows,
             max_running=max_running,
         )
         self._sequences: dict[int, Sequence] = {}
@@ -146,6 +146,8 @@ class Engine:
             hooks = self._hook_factory(request)
         except PyinferError as error:
             return [Failed(request.request_id, error)]
+        except Exception as error:
+            return [Failed(request.request_id, _rule_error(error))]
         mask = None
         if hooks is not None and hooks.masks:
             mask = np.zeros(-(-self.model.n_valid // 32), np.uint32)
@@ -288,9 +290,7 @@ class Engine:
         except PyinferError as error:
             self._fail(sequence, error, now, events)
         except Exception as error:
-            reason = EngineError(f"the rules of the request failed: {error!r}")
-            reason.__cause__ = error
-            self._fail(sequence, reason, now, events)
+            self._fail(sequence, _rule_error(error), now, events)
 
     def _choose(self, sequence: Sequence, row: LogitsRow, now: int, events: list[Event]) -> None:
         """Sample the next token of a sequence and see whether its answer ends."""
@@ -360,3 +360,9 @@ class Engine:
     def _forget(self, sequence: Sequence) -> None:
         del self._sequences[sequence.request.request_id]
         self.scheduler.remove(sequence)
+
+
+def _rule_error(failure: Exception) -> EngineError:
+    error = EngineError(f"the rules of the request failed: {type(failure).__name__}: {failure}")
+    error.__cause__ = failure
+    return error

@@ -104,6 +104,11 @@ class Model:
         return self.limits.max_step_tokens
 
     @property
+    def max_logit_rows(self) -> int:
+        """Most tokens of one step whose logits are wanted."""
+        return self.limits.max_logit_rows
+
+    @property
     def n_valid(self) -> int:
         """Ids from here on are padding rows of the vocabulary and never candidates."""
         return self._n_valid
