@@ -1,0 +1,68 @@
+"""The benchmark's random checkpoints: right bytes, sane weights, accepted by the outside readers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import gguf
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from pyinfer.load.checkpoint import FolderTokenizer, GgufTokenizer, open_checkpoint
+
+SOURCE = Path(__file__).parents[2] / "bench" / "peers" / "checkpoints.py"
+TINY = {"d": 256, "f": 288, "layers": 2, "heads": 2, "kv": 1, "vocab": 151936}
+
+
+@pytest.fixture
+def writer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Load the script, with one tiny shape added and slices that end inside tensors."""
+    spec = importlib.util.spec_from_file_location("bench_peers_checkpoints", SOURCE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    module.SHAPES["tiny"] = TINY
+    module._SLICE_VALUES = 32 * 1000
+    return module
+
+
+@pytest.mark.parametrize("fmt", ["q4_0", "q8_0", "bf16"])
+def test_gguf(writer: ModuleType, test_data: Path, tmp_path: Path, fmt: str) -> None:
+    path = writer.ensure(tmp_path, "tiny", fmt, test_data)
+    assert writer.ensure(tmp_path, "tiny", fmt, tmp_path / "not needed again") == path
+    for tensor in gguf.GGUFReader(path).tensors:
+        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+        assert tensor.tensor_type.name.lower() == (fmt if len(tensor.shape) == 2 else "f32")
+        assert np.isfinite(values).all()
+        expected = next(t for t in writer.tensors("tiny") if t.gguf == tensor.name).deviation
+        if expected == 0.0:
+            assert (values == 1).all()
+        else:
+            assert abs(values.std() / expected - 1) < 0.2
+            assert abs(values.mean()) < 0.2 * expected
+    with open_checkpoint(path) as model:
+        assert model.config.vocab_size == 151936
+        assert model.generation.eos_token_ids == (151643,)
+        source = model.tokenizer_source()
+        assert isinstance(source, GgufTokenizer)
+        assert source.metadata["tokenizer.ggml.tokens"][151648] == "<think>"
+
+
+def test_folder(writer: ModuleType, test_data: Path, tmp_path: Path) -> None:
+    writer._MAX_SHARD_BYTES = 80_000_000
+    path = writer.ensure(tmp_path, "tiny", "folder", test_data)
+    assert len(list(path.glob("*.safetensors"))) == 2
+    assert json.loads((path / "tokenizer.json").read_text("utf-8"))["model"]["type"] == "BPE"
+    with open_checkpoint(path) as model:
+        assert model.tokenizer_source() == FolderTokenizer(path)
+        assert {info.dtype for info in model.tensors.values()} == {"bf16"}
+    shard = min(path.glob("*.safetensors"))
+    with safe_open(shard, framework="numpy") as file:
+        assert "model.embed_tokens.weight" in file.keys()  # noqa: SIM118  (not a dict)
