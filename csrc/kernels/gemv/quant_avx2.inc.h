@@ -1,38 +1,22 @@
 /* Template: AVX2 GEMV of a quantized format. The streams advance in lockstep, group by group, with
  * their partial sums in a small array; tokens run in parts of up to 4, which share the unpacked
- * weights. NAME is the exported symbol; GROUP and half_dot come from half_dot_<format>_avx2.h. */
+ * weights. NAME is the exported symbol; GROUP and group_dot come from half_dot_<format>_avx2.h. */
 pi_gemv_fn NAME;
-
-typedef float row_sums[PI_PANEL_ROWS];
-
-PI_INLINE void add_tokens(const GROUP *group, const struct pi_a8_group *x, const size_t n_tokens,
-                          row_sums *sums) {
-    for (size_t half = 0; half < 2; half++) {
-        __m256 f[4];
-        for (size_t t = 0; t < n_tokens; t++) {
-            f[t] = _mm256_load_ps(sums[t] + 8 * half);
-        }
-        half_dot(group, half, x, n_tokens, f);
-        for (size_t t = 0; t < n_tokens; t++) {
-            _mm256_store_ps(sums[t] + 8 * half, f[t]);
-        }
-    }
-}
 
 static void add_group(const GROUP *group, const struct pi_a8_group *x, size_t n_tokens,
                       row_sums *sums) {
     for (; n_tokens >= 4; n_tokens -= 4, x += 4, sums += 4) {
-        add_tokens(group, x, 4, sums);
+        group_dot(group, x, 4, sums);
     }
     switch (n_tokens) {
     case 3:
-        add_tokens(group, x, 3, sums);
+        group_dot(group, x, 3, sums);
         break;
     case 2:
-        add_tokens(group, x, 2, sums);
+        group_dot(group, x, 2, sums);
         break;
     case 1:
-        add_tokens(group, x, 1, sums);
+        group_dot(group, x, 1, sums);
         break;
     default:
         break;

@@ -1,17 +1,21 @@
 /* Integer dots of one q4_0 block: 8 rows (half a panel) x n_tokens.
  *
  * maddubs adds two products per int16: 15 * 127 * 2 = 3810 in magnitude, so the eight pairs of a
- * block stay below 30,480 and one widening per block is enough. */
+ * block stay below 30,480 and one widening per block is enough. The offset of the weights, -8, is
+ * in the start value. */
 #include "kernels/util/x86_memory.h"
 #include "pyinfer/kernel_types.h"
 
 #define GROUP struct pi_group_q4_0
-#define START start_q4
 
 PI_INLINE void block_dot(const GROUP *group, size_t b, size_t half, const struct pi_a8_group *x,
                          const size_t n_tokens, __m256i *isum) {
     const __m256i mask = _mm256_set1_epi8(15);
     __m256i sum_i16x16[4];
+    for (size_t t = 0; t < n_tokens; t++) {
+        sum_i16x16[t] = _mm256_setzero_si256();
+    }
+    PI_KEEP_LOOP
     for (size_t j = 0; j < 4; j++) {
         const __m256i line =
             _mm256_load_si256((const __m256i *)(const void *)group->q[b][j][8 * half]);
@@ -22,11 +26,12 @@ PI_INLINE void block_dot(const GROUP *group, size_t b, size_t half, const struct
             const __m256i low = _mm256_maddubs_epi16(low_u8x32, pi_broadcast4_256(q));
             const __m256i high = _mm256_maddubs_epi16(high_u8x32, pi_broadcast4_256(q + 16));
             const __m256i both = _mm256_add_epi16(low, high);
-            sum_i16x16[t] = j ? _mm256_add_epi16(sum_i16x16[t], both) : both;
+            sum_i16x16[t] = _mm256_add_epi16(sum_i16x16[t], both);
         }
     }
     for (size_t t = 0; t < n_tokens; t++) {
-        isum[t] = _mm256_madd_epi16(sum_i16x16[t], _mm256_set1_epi16(1));
+        const __m256i dot = _mm256_madd_epi16(sum_i16x16[t], _mm256_set1_epi16(1));
+        isum[t] = _mm256_add_epi32(dot, pi_broadcast4_256(&x[t].start_q4[b]));
     }
 }
 

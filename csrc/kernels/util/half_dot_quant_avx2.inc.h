@@ -1,8 +1,10 @@
 /* Template: one packed group of a quantized format times n_tokens a8 records, 8 rows at a time.
- * n_tokens is a constant of at most 4 at every call, so the sums live in registers: 4 x f32, 4 (q4_0)
- * or 8 (q8_0) x int16, two weights and one broadcast of 16.
+ * n_tokens is a constant of at most 4 at every call, so 4 float and 4 integer sums, two weights
+ * and a broadcast live in 16 registers.
  *
- * Parameters, defined by half_dot_<format>_avx2.h: GROUP, START, block_dot(). */
+ * Parameters, defined by half_dot_<format>_avx2.h:
+ *   GROUP        packed group type
+ *   block_dot()  isum[token] of one block of 8 rows, exact, offset of the weights included */
 
 /* f[t] goes on over the four blocks of the group. */
 PI_INLINE void half_dot(const GROUP *group, size_t half, const struct pi_a8_group *x,
@@ -13,12 +15,26 @@ PI_INLINE void half_dot(const GROUP *group, size_t half, const struct pi_a8_grou
         const __m256 scale_f32x8 = _mm256_cvtph_ps(
             _mm_load_si128((const __m128i *)(const void *)&group->scale[b][8 * half]));
         for (size_t t = 0; t < n_tokens; t++) {
-            const __m256i start = pi_broadcast4_256(&x[t].START[b]);
-            const __m256 dot_f32x8 = _mm256_cvtepi32_ps(_mm256_add_epi32(isum[t], start));
+            const __m256 dot_f32x8 = _mm256_cvtepi32_ps(isum[t]);
             const __m256 product = _mm256_mul_ps(scale_f32x8, _mm256_set1_ps(x[t].scale[b]));
             f[t] = _mm256_fmadd_ps(dot_f32x8, product, f[t]);
         }
     }
 }
 
-#undef START
+/* Partial sums of one panel and token. */
+typedef float row_sums[PI_PANEL_ROWS];
+
+PI_INLINE void group_dot(const GROUP *group, const struct pi_a8_group *x, const size_t n_tokens,
+                         row_sums *sums) {
+    for (size_t half = 0; half < 2; half++) {
+        __m256 f[4];
+        for (size_t t = 0; t < n_tokens; t++) {
+            f[t] = _mm256_load_ps(sums[t] + 8 * half);
+        }
+        half_dot(group, half, x, n_tokens, f);
+        for (size_t t = 0; t < n_tokens; t++) {
+            _mm256_store_ps(sums[t] + 8 * half, f[t]);
+        }
+    }
+}

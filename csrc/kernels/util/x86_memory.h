@@ -1,10 +1,14 @@
-/* Broadcast loads of four bytes and prefetches of whole groups. */
+/* Broadcast loads of four bytes, prefetches of whole groups, loops that are not unrolled. */
 #ifndef PYINFER_KERNELS_UTIL_X86_MEMORY_H
 #define PYINFER_KERNELS_UTIL_X86_MEMORY_H
 
 #include "pyinfer/types.h"
 #include <immintrin.h>
 #include <string.h>
+
+/* In front of a loop that must stay one: unrolled, the compiler hoists more loads than it has
+ * registers for and spills sums instead. */
+#define PI_KEEP_LOOP _Pragma("GCC unroll 1")
 
 PI_INLINE __m256i pi_broadcast4_256(const void *four_bytes) {
     int32_t word;
