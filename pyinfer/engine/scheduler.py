@@ -95,6 +95,7 @@ class Scheduler:
             elif self._reserve(sequence, count, chosen):
                 chosen[sequence] = count
                 decoding += count
+        prompts = self._without_twins(prompts)
         if prompts:
             self._add_prompts(prompts, decoding, chosen)
         return list(chosen.items())
@@ -109,6 +110,48 @@ class Scheduler:
             tokens = sequence.tokens[index * BLOCK_TOKENS : (index + 1) * BLOCK_TOKENS]
             sequence.node = self.prefix.insert(sequence.node, tokens, sequence.table, index)
             sequence.n_registered += 1
+
+    def _without_twins(self, prompts: list[Sequence]) -> list[Sequence]:
+        """Leave out prompts whose next block an older one computes in this step anyway.
+
+        In the next step they take over what has become known in the meantime.
+        """
+        if len(prompts) < 2:
+            return prompts
+        chosen: list[Sequence] = []
+        blocks: set[tuple[int, bytes]] = set()
+        for sequence in prompts:
+            if not sequence.running or not self._shares(sequence):
+                chosen.append(sequence)
+                continue
+            start = sequence.n_registered * BLOCK_TOKENS
+            if start == sequence.n_computed:
+                self._take_known(sequence)
+                start = sequence.n_computed
+            number = sequence.node.number if sequence.node else 0
+            block = (number, sequence.tokens[start : start + BLOCK_TOKENS].tobytes())
+            if block not in blocks or start != sequence.n_computed:
+                chosen.append(sequence)
+            blocks.add(block)
+        return chosen
+
+    def _shares(self, sequence: Sequence) -> bool:
+        return sequence.request.reuse_prefix and not sequence.request.prompt_logits
+
+    def _take_known(self, sequence: Sequence) -> None:
+        """Adopt the cached blocks that continue a sequence; it stands at the end of a block."""
+        # The last token is always computed: its logits are wanted.
+        nodes = self.prefix.match(sequence.tokens[: sequence.n_tokens - 1])[sequence.n_registered :]
+        if not nodes:
+            return
+        sequence.table.truncate(sequence.n_computed)
+        sequence.table.adopt([node.block for node in nodes])
+        sequence.n_computed += len(nodes) * BLOCK_TOKENS
+        sequence.n_registered += len(nodes)
+        sequence.node = nodes[-1]
+        if not sequence.preemptions:
+            sequence.n_cached += len(nodes) * BLOCK_TOKENS
+            self.prefix.hit_tokens += len(nodes) * BLOCK_TOKENS
 
     def _add_prompts(
         self, prompts: list[Sequence], decoding: int, chosen: dict[Sequence, int]
@@ -175,12 +218,9 @@ class Scheduler:
 
     def _take_in(self, sequence: Sequence) -> bool:
         """Start a waiting sequence if its tokens fit beside what the running ones still need."""
-        request = sequence.request
-        nodes = []
-        if request.reuse_prefix and not request.prompt_logits:
-            # The last token is always computed: its logits are wanted.
-            nodes = self.prefix.match(sequence.tokens[: sequence.n_tokens - 1])
+        shares = self._shares(sequence)
         if self.running:
+            nodes = self.prefix.match(sequence.tokens[: sequence.n_tokens - 1]) if shares else []
             references = self.pool.references
             idle = self.prefix.evictable() - sum(references(n.block) == 1 for n in nodes)
             promised = sum(
@@ -189,16 +229,12 @@ class Scheduler:
             need = blocks_for(sequence.n_tokens + 1) - len(nodes)
             if need > self.pool.free + idle - promised:
                 return False
-        sequence.table.adopt([node.block for node in nodes])
-        sequence.n_computed = len(nodes) * BLOCK_TOKENS
-        sequence.n_registered = len(nodes)
-        sequence.node = nodes[-1] if nodes else None
+        if shares:
+            if not sequence.preemptions:
+                self.prefix.queried_tokens += sequence.n_prompt
+            self._take_known(sequence)
         sequence.running = True
         insort(self.running, sequence, key=_arrival)
-        if request.reuse_prefix and not sequence.preemptions:
-            sequence.n_cached = sequence.n_computed
-            self.prefix.queried_tokens += sequence.n_prompt
-            self.prefix.hit_tokens += sequence.n_cached
         return True
 
 

@@ -36,7 +36,7 @@ def make_row(logits: Any, n_valid: int, candidates: int) -> Row:
 def edited(
     logits: np.ndarray, n_valid: int, params: SamplingParams, context: list[int]
 ) -> dict[int, float]:
-    """Logits by id after penalties and bias; banned ids are absent."""
+    """Logits by id after penalties and bias, as float32; banned ids are absent."""
     out = {i: float(logits[i]) for i in range(n_valid)}
     window = context if params.repeat_last_n < 0 else context[-params.repeat_last_n :]
     if params.repeat_last_n == 0 or "penalties" not in params.samplers:
@@ -48,7 +48,7 @@ def edited(
         out[token] = value - times * params.frequency_penalty - params.presence_penalty
     for token, amount in params.logit_bias.items():
         out[token] += amount
-    return {i: v for i, v in out.items() if v > -math.inf}
+    return {i: float(np.float32(v)) for i, v in out.items() if v > -math.inf}
 
 
 def distribution(logits: dict[int, float], params: SamplingParams) -> tuple[list[int], list[float]]:

@@ -1,0 +1,513 @@
+"""The engine on a model that notices every wrong token, position and block."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pyinfer.config import GenerationDefaults
+from pyinfer.engine.engine import Engine
+from pyinfer.engine.messages import (
+    Cancel,
+    End,
+    Event,
+    Failed,
+    Prefill,
+    PromptLogits,
+    Queued,
+    Request,
+    Tokens,
+)
+from pyinfer.engine.params import SamplingParams
+from pyinfer.errors import (
+    CancelledError,
+    ContextLengthError,
+    EngineError,
+    NumericError,
+    RequestError,
+)
+
+from .fake_model import (
+    EOS,
+    N_VALID,
+    VOCABULARY,
+    FakeModel,
+    make_request,
+    prefix_logits,
+    reference_answer,
+)
+
+DEFAULTS = GenerationDefaults(temperature=0.8, top_p=0.95, eos_token_ids=(EOS,))
+
+
+def make_engine(model: FakeModel, **options: Any) -> Engine:
+    engine = Engine(model, DEFAULTS, **options)
+    model.pool = engine.scheduler.pool
+    return engine
+
+
+def run(engine: Engine, requests: list[Request], most_steps: int = 5000) -> dict[int, list[Event]]:
+    events: dict[int, list[Event]] = {r.request_id: [] for r in requests}
+    for request in requests:
+        engine.check(request)
+        collect(events, engine.add(request))
+    for _ in range(most_steps):
+        if not engine.has_work:
+            return events
+        collect(events, engine.step())
+    raise AssertionError("the engine does not come to an end")
+
+
+def collect(events: dict[int, list[Event]], new: list[Event]) -> None:
+    for event in new:
+        events[event.request_id].append(event)
+
+
+def answer(events: list[Event]) -> list[int]:
+    return [token for event in events if isinstance(event, Tokens) for token in event.ids]
+
+
+def end_of(events: list[Event]) -> End:
+    assert isinstance(events[-1], End)
+    assert not any(isinstance(event, End | Failed) for event in events[:-1])
+    return events[-1]
+
+
+def expected(request: Request, limit: int) -> list[int]:
+    params = request.params.filled(DEFAULTS)
+    return reference_answer(request.tokens.tolist(), params, limit, request.choice)
+
+
+def check_books(engine: Engine) -> None:
+    """With no sequence left, every block is free or kept by the prefix cache alone."""
+    pool, prefix = engine.scheduler.pool, engine.scheduler.prefix
+    assert not engine.scheduler.running
+    assert not engine.scheduler.waiting
+    assert pool.free + prefix.evictable() == pool.n_blocks
+    prefix.clear()
+    assert pool.free == pool.n_blocks
+
+
+@st.composite
+def workloads(draw: Any) -> list[tuple[int, Request]]:
+    """(step of arrival, request); many prompts begin alike."""
+    requests = []
+    for number in range(draw(st.integers(1, 7))):
+        common = draw(st.sampled_from([0, 0, 63, 64, 65, 130, 200]))
+        own = draw(st.integers(1, 90))
+        tokens = [5] * common + [(number * 7 + i) % 50 for i in range(own)]
+        request = make_request(
+            number,
+            tokens,
+            seed=draw(st.integers(0, 3)),
+            choice=draw(st.integers(0, 1)),
+            max_tokens=draw(st.sampled_from([1, 2, 30, 100, None])),
+            temperature=draw(st.sampled_from([0.0, 0.8])),
+            repetition_penalty=draw(st.sampled_from([1.0, 1.3])),
+            reuse_prefix=draw(st.booleans()),
+            stream=draw(st.booleans()),
+        )
+        requests.append((draw(st.integers(0, 30)), request))
+    return requests
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    work=workloads(),
+    n_blocks=st.integers(6, 24),
+    max_step_tokens=st.sampled_from([8, 16, 40, 128, 512]),
+    max_running=st.integers(1, 8),
+    cancels=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 60)), max_size=2),
+    failures=st.sets(st.integers(0, 40), max_size=5),
+    fast=st.booleans(),
+)
+def test_tokens_never_depend_on_what_else_runs(
+    work: list[tuple[int, Request]],
+    n_blocks: int,
+    max_step_tokens: int,
+    max_running: int,
+    cancels: list[tuple[int, int]],
+    failures: set[int],
+    fast: bool,
+) -> None:
+    """Batched, chunked, preempted, resumed, interrupted, from the prefix cache: same tokens."""
+    model = FakeModel(n_blocks, max_step_tokens)
+    time = iter(range(0, 10**15, 1000 if fast else 50_000_000))
+    engine = make_engine(model, max_running=max_running, clock=lambda: next(time))
+    limit = n_blocks * 64
+    events: dict[int, list[Event]] = {request.request_id: [] for _, request in work}
+    attempts = 0
+
+    def sometimes_cancelled(spans: Any, flag: Any) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts in failures:
+            raise CancelledError("by chance")
+
+    model.before_step = sometimes_cancelled
+    left = sorted(work, key=lambda item: item[0])
+    cancelled = set()
+    for step in range(20_000):
+        while left and left[0][0] <= step:
+            request = left.pop(0)[1]
+            engine.check(request)
+            collect(events, engine.add(request))
+        for number, moment in cancels:
+            if moment == step and number in events:
+                collect(events, engine.cancel(number))
+                cancelled.add(number)
+        collect(events, engine.step())
+        if not left and not engine.has_work:
+            break
+    else:
+        raise AssertionError("the engine does not come to an end")
+    for _, request in work:
+        got = answer(events[request.request_id])
+        want = expected(request, limit)
+        end = end_of(events[request.request_id])
+        if end.reason == "cancelled":
+            assert request.request_id in cancelled
+            assert got == want[: len(got)]
+            continue
+        assert got == want
+        assert end.reason == ("stop" if want[-1] == EOS else "length")
+        assert end.stats.completion_tokens == len(want)
+        assert end.stats.prompt_tokens == len(request.tokens)
+    check_books(engine)
+
+
+def test_a_small_pool_preempts_the_newest_and_the_oldest_is_never_touched() -> None:
+    model = FakeModel(n_blocks=8)
+    engine = make_engine(model)
+    requests = [
+        make_request(i, [i + 1] * 40, max_tokens=300, ignore_eos=True, reuse_prefix=False)
+        for i in range(4)
+    ]
+    events = run(engine, requests)
+    for request in requests:
+        assert len(answer(events[request.request_id])) == 300
+    stats = [end_of(events[i]).stats for i in range(4)]
+    assert stats[0].preemptions == 0
+    assert engine.scheduler.preemptions == sum(s.preemptions for s in stats) > 0
+
+
+def test_context_borders_and_reported_stop() -> None:
+    engine = make_engine(FakeModel(n_blocks=4), context=100)
+    prompt = [1] * 99
+    engine.check(make_request(0, prompt))
+    for length in (100, 101, 1000):
+        with pytest.raises(ContextLengthError, match=rf"{length} tokens and the context 100"):
+            engine.check(make_request(0, [1] * length))
+    engine.check(make_request(0, [1] * 100, max_tokens=0))
+    with pytest.raises(ContextLengthError):
+        engine.check(make_request(0, [1] * 101, max_tokens=0))
+    with pytest.raises(ContextLengthError, match="context 50"):
+        engine.check(make_request(0, [1] * 50, context=50))
+
+    events = run(engine, [make_request(0, prompt), make_request(1, [1] * 60, ignore_eos=True)])
+    assert len(answer(events[0])) == 1
+    end = end_of(events[1])
+    assert (len(answer(events[1])), end.reason, end.cause) == (40, "length", "context")
+
+
+def test_a_context_larger_than_the_pool_is_cut_to_the_pool() -> None:
+    assert make_engine(FakeModel(n_blocks=4), context=10_000).context == 256
+
+
+@pytest.mark.parametrize("tokens", [[], [-1], [VOCABULARY]])
+def test_bad_prompts_are_refused(tokens: list[int]) -> None:
+    with pytest.raises(RequestError):
+        make_engine(FakeModel()).check(make_request(0, tokens))
+
+
+def test_bad_parameters_are_refused_before_queueing() -> None:
+    engine = make_engine(FakeModel())
+    with pytest.raises(RequestError, match="logit_bias"):
+        engine.check(make_request(0, [1], logit_bias={N_VALID: 1.0}))
+
+
+def test_causes_of_the_end() -> None:
+    engine = make_engine(FakeModel())
+    free = make_request(0, [3, 4], temperature=0, max_tokens=6, ignore_eos=True)
+    tokens = answer(run(engine, [free])[0])
+    stop = next(t for t in tokens[1:] if t != tokens[0])
+    at = tokens.index(stop)
+    request = make_request(1, [3, 4], temperature=0, max_tokens=6, stop_token_ids=[stop])
+    request.params = SamplingParams(
+        temperature=0, seed=1, ignore_eos=True, stop_token_ids=[stop], max_tokens=6
+    )
+    events = run(engine, [request])[1]
+    assert answer(events) == tokens[: at + 1]
+    assert (end_of(events).reason, end_of(events).cause) == ("stop", "token")
+    forced_end = make_request(2, [3, 4], temperature=0, logit_bias={EOS: 1000.0})
+    events = run(engine, [forced_end])[2]
+    assert answer(events) == [EOS]
+    assert (end_of(events).reason, end_of(events).cause) == ("stop", "eos")
+
+
+def test_prompt_only() -> None:
+    model = FakeModel()
+    events = run(make_engine(model), [make_request(0, [1] * 200, max_tokens=0)])[0]
+    assert answer(events) == []
+    assert end_of(events).reason == "length"
+    assert sum(n for step in model.steps for _, n in step) == 200
+
+
+def test_the_prefix_cache_saves_full_blocks_and_never_the_last_token() -> None:
+    model = FakeModel()
+    engine = make_engine(model)
+    prompt = [i % 50 for i in range(128)]
+    counts = []
+    for number, tokens in enumerate((prompt, prompt, [*prompt, 9], prompt[:100], [1, *prompt])):
+        events = run(engine, [make_request(number, tokens, max_tokens=3, temperature=0)])[number]
+        counts.append(end_of(events).stats.cached_tokens)
+        assert answer(events) == expected(make_request(0, tokens, max_tokens=3, temperature=0), 999)
+    assert counts == [0, 64, 128, 64, 0]
+    prefix = engine.scheduler.prefix
+    assert prefix.hit_tokens == sum(counts)
+    assert prefix.queried_tokens == 128 * 2 + 129 + 100 + 129
+
+
+def test_a_second_turn_computes_only_what_is_new() -> None:
+    """The reasoning of the first answer is not in the second prompt; what comes before it is."""
+    engine = make_engine(FakeModel())
+    first = [i % 40 for i in range(192)]
+    run(engine, [make_request(0, first, max_tokens=100, ignore_eos=True)])
+    second = first + [41, 42] + [43] * 30
+    events = run(engine, [make_request(1, second, max_tokens=2)])[1]
+    assert end_of(events).stats.cached_tokens == 192
+
+
+def test_requests_at_the_same_time_share_blocks() -> None:
+    """Four answers to one prompt: it is computed once, and all stand on the same blocks."""
+    model = FakeModel(n_blocks=32, max_step_tokens=100)
+    engine = make_engine(model)
+    prompt = [7] * 300
+    requests = [make_request(i, prompt, max_tokens=60, choice=i, ignore_eos=True) for i in range(4)]
+    for request in requests:
+        engine.add(request)
+    events: dict[int, list[Event]] = {i: [] for i in range(4)}
+    while not all(answer(e) for e in events.values()):
+        collect(events, engine.step())
+    tables = [list(s.table.blocks[:4]) for s in engine.scheduler.running]
+    assert tables == [tables[0]] * 4
+    computed = sum(count for step in model.steps for _, count in step if count > 8)
+    assert computed < 300 + 3 * 64
+    while engine.has_work:
+        collect(events, engine.step())
+    assert [end_of(events[i]).stats.cached_tokens for i in range(4)] == [0, 256, 256, 256]
+    for request in requests:
+        assert len(answer(events[request.request_id])) == 60
+
+
+class Rules:
+    """Hooks written down as data."""
+
+    def __init__(self, actions: dict[int, Any], allowed: list[int] | None = None) -> None:
+        self.actions = actions
+        self.allowed = allowed
+        self.seen: list[int] = []
+
+    @property
+    def masks(self) -> bool:
+        return self.allowed is not None
+
+    def on_token(self, token: int) -> Any:
+        self.seen.append(token)
+        action = self.actions.get(len(self.seen))
+        if isinstance(action, Exception):
+            raise action
+        return action
+
+    def mask(self, out: np.ndarray) -> bool:
+        if self.allowed is None or len(self.seen) > 4:
+            return False
+        bits = np.zeros(len(out) * 32, np.uint8)
+        bits[self.allowed] = 1
+        out[:] = np.packbits(bits, bitorder="little").view(np.uint32)
+        return True
+
+
+def run_with_rules(rules: Rules, **options: Any) -> list[Event]:
+    engine = make_engine(FakeModel(), hook_factory=lambda request: rules)
+    options = {"ignore_eos": True, "temperature": 0, "max_tokens": 8, **options}
+    events = run(engine, [make_request(0, [1, 2, 3], **options)])[0]
+    check_books(engine)
+    return events
+
+
+def test_hooks_stop_and_force() -> None:
+    plain = answer(run_with_rules(Rules({})))
+    events = run_with_rules(Rules({3: "stop"}))
+    assert answer(events) == plain[:3]
+    assert (end_of(events).reason, end_of(events).cause) == ("stop", "hook")
+
+    rules = Rules({2: (11, 12, 13)})
+    forced = answer(run_with_rules(rules))
+    assert forced[:5] == [*plain[:2], 11, 12, 13]
+    assert len(forced) == 8
+    tokens = [1, 2, 3, *forced]
+    for i in range(8, 11):
+        logits = prefix_logits(np.array(tokens[:i]))[:N_VALID]
+        logits[EOS] = -np.inf
+        assert tokens[i] == int(np.argmax(logits))
+    assert 11 not in rules.seen
+
+    events = run_with_rules(Rules({2: (11, 12, 13)}), max_tokens=4)
+    assert answer(events) == [*plain[:2], 11, 12]
+    assert end_of(events).cause == "limit"
+
+
+def test_hooks_mask_the_vocabulary() -> None:
+    allowed = [3, 33, 50]
+    tokens = answer(run_with_rules(Rules({}, allowed), temperature=1.5))
+    assert set(tokens[:5]) <= set(allowed)
+    assert not set(tokens) <= set(allowed)
+
+
+def test_a_failing_hook_ends_only_its_request() -> None:
+    rules = Rules({2: ValueError("broken rule")})
+    engine = make_engine(
+        FakeModel(), hook_factory=lambda request: rules if request.request_id == 0 else None
+    )
+    requests = [make_request(i, [1, 2, 3], max_tokens=20, ignore_eos=True) for i in range(2)]
+    events = run(engine, requests)
+    failed = events[0][-1]
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, EngineError)
+    assert "broken rule" in str(failed.error)
+    assert len(answer(events[0])) == 2
+    assert len(answer(events[1])) == 20
+    check_books(engine)
+
+
+def test_a_hook_factory_that_fails_ends_only_its_request() -> None:
+    def factory(request: Request) -> None:
+        raise KeyError("no such rule")
+
+    engine = make_engine(FakeModel(), hook_factory=factory)
+    (event,) = engine.add(make_request(0, [1]))
+    assert isinstance(event, Failed)
+    assert not engine.has_work
+
+
+def test_not_finite_logits_end_only_that_request() -> None:
+    model = FakeModel()
+    model.spoil = lambda span: span.tokens[0] == 9
+    engine = make_engine(model)
+    bad, good = make_request(0, [9] * 5, max_tokens=9), make_request(1, [8] * 5, max_tokens=9)
+    events = run(engine, [bad, good])
+    assert isinstance(events[0][-1], Failed)
+    assert isinstance(events[0][-1].error, NumericError)
+    assert answer(events[1]) == expected(good, 9999)
+    check_books(engine)
+
+
+def test_log_probabilities_come_with_each_token() -> None:
+    events = run_with_rules(Rules({2: (11,)}), logprobs=2)
+    entries = [e for event in events if isinstance(event, Tokens) for e in event.logprobs or []]
+    tokens = answer(events)
+    assert len(entries) == len(tokens)
+    assert entries[2] is None  # forced
+    for index in (0, 1, 3, 4):
+        logits = prefix_logits(np.array([1, 2, 3, *tokens[:index]]))[:N_VALID].astype(float)
+        exact = logits - np.log(np.exp(logits).sum())
+        own, best = entries[index]
+        assert own == pytest.approx(exact[tokens[index]], abs=1e-9)
+        assert [i for i, _ in best] == np.argsort(-exact)[:2].tolist()
+
+
+def test_prompt_logits_arrive_for_every_token() -> None:
+    model = FakeModel(max_logit_rows=10)
+    engine = make_engine(model)
+    prompt = [i % 50 for i in range(130)]
+    request = make_request(0, prompt, max_tokens=0, prompt_logits=True)
+    events = run(engine, [request, make_request(1, [4] * 30, max_tokens=20)])[0]
+    got = np.full((130, VOCABULARY), np.nan, np.float32)
+    for event in events:
+        if isinstance(event, PromptLogits):
+            got[event.start : event.start + len(event.rows)] = event.rows
+    for i in range(130):
+        assert (got[i] == prefix_logits(np.array(prompt[: i + 1]))).all()
+
+
+def test_progress_is_reported_per_chunk_and_counts_cached_tokens() -> None:
+    engine = make_engine(FakeModel(max_step_tokens=64))
+    prompt = [i % 50 for i in range(200)]
+    run(engine, [make_request(0, prompt[:64], max_tokens=1)])
+    events = run(engine, [make_request(1, prompt, max_tokens=1)])[1]
+    progress = [(e.done, e.total, e.cached) for e in events if isinstance(e, Prefill)]
+    assert progress == [(128, 200, 64), (192, 200, 64), (200, 200, 64)]
+
+
+def test_running_answers_get_a_token_in_every_step_beside_a_long_prompt() -> None:
+    model = FakeModel(n_blocks=64, max_step_tokens=512)
+    time = iter(range(0, 10**15, 10_000_000))
+    engine = make_engine(model, clock=lambda: next(time))
+    events: dict[int, list[Event]] = {0: [], 1: [], 2: []}
+    collect(events, engine.add(make_request(0, [1] * 30, ignore_eos=True, max_tokens=400)))
+    for _ in range(4):
+        collect(events, engine.step())
+    collect(events, engine.add(make_request(1, [2] * 2000, max_tokens=1)))
+    collect(events, engine.add(make_request(2, [3] * 30, max_tokens=1)))
+    before = len(answer(events[0]))
+    steps = 0
+    while not answer(events[2]):
+        collect(events, engine.step())
+        steps += 1
+        assert len(answer(events[0])) == before + steps
+    done = max(e.done for e in events[1] if isinstance(e, Prefill))
+    assert done < 2000  # the short prompt did not wait for the long one
+    assert done >= 8 * steps // 2  # and the long one did not stand still
+
+
+def test_the_last_message_tells_who_waits() -> None:
+    engine = make_engine(FakeModel(), max_running=1)
+    assert engine.add(make_request(0, [1])) == []
+    assert engine.add(make_request(1, [1])) == [Queued(1)]
+    (event,) = engine.add(make_request(1, [2]))
+    assert isinstance(event, Failed)
+    assert "in use" in str(event.error)
+
+
+def test_fast_models_deliver_tokens_in_groups_and_lose_none() -> None:
+    model = FakeModel()
+    time = iter(range(10**9, 10**15, 100_000))
+    engine = make_engine(model, clock=lambda: next(time))
+    request = make_request(0, [1, 2], max_tokens=60, ignore_eos=True)
+    events = run(engine, [request])[0]
+    assert answer(events) == reference_answer(
+        [1, 2], request.params.filled(DEFAULTS), 9999, eos=True
+    )
+    groups = [len(e.ids) for e in events if isinstance(e, Tokens)]
+    assert groups[0] == 1
+    assert 1 < max(groups[1:-1]) <= 20
+
+
+def test_fail_all_tells_everybody_and_leaves_a_clean_engine() -> None:
+    engine = make_engine(FakeModel())
+    for i in range(3):
+        engine.add(make_request(i, [1] * 100))
+    engine.step()
+    events = engine.fail_all(EngineError("broken"))
+    assert {e.request_id for e in events} == {0, 1, 2}
+    assert not engine.has_work
+    check_books(engine)
+    request = make_request(9, [1] * 100, max_tokens=4)
+    assert answer(run(engine, [request])[9]) == expected(request, 9999)
+
+
+def test_messages_survive_pickling() -> None:
+    events = run(make_engine(FakeModel()), [make_request(0, [1], max_tokens=3, logprobs=1)])[0]
+    assert [repr(e) for e in pickle.loads(pickle.dumps(events))] == [repr(e) for e in events]
+    failed = pickle.loads(pickle.dumps(Failed(1, NumericError("nan", hint="why"))))
+    assert str(failed.error) == "nan. why"
+    request = pickle.loads(pickle.dumps(make_request(3, [1, 2], stop=["x"])))
+    assert request.tokens.tolist() == [1, 2]
+    assert request.params.stop == ("x",)
+    assert pickle.loads(pickle.dumps(Cancel(4))) == Cancel(4)
