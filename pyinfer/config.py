@@ -153,15 +153,7 @@ class ModelConfig:
         hidden_size = fields.integer("qwen2.embedding_length", 1, MAX_WIDTH)
         max_position = fields.integer("qwen2.context_length", 1, MAX_CONTEXT)
         head_dim = _head_dim(fields, "qwen2.attention.key_length", hidden_size, n_heads)
-        for key in ("qwen2.attention.value_length", "qwen2.rope.dimension_count"):
-            if fields.integer(key, 1, MAX_HEAD_DIM, head_dim) != head_dim:
-                raise ModelUnsupportedError(
-                    f"GGUF metadata: {key} is {fields.data[key]}, only the head size "
-                    f"{head_dim} runs"
-                )
-        window = fields.integer("qwen2.attention.sliding_window", 0, NO_TOKEN, 0)
-        if 0 < window < max_position:
-            raise ModelUnsupportedError(f"sliding window attention ({window} tokens) does not run")
+        _check_gguf_features(fields, head_dim, max_position)
         scaling = gguf_scaling(fields, max_position)
         return cls(
             architecture=architecture,
@@ -224,6 +216,17 @@ def _check_hf_features(fields: Fields, n_layers: int) -> None:
             raise ModelUnsupportedError(
                 f"config.json: layer_types holds {show(kind)}, only 'full_attention' runs"
             )
+
+
+def _check_gguf_features(fields: Fields, head_dim: int, max_position: int) -> None:
+    for key in ("qwen2.attention.value_length", "qwen2.rope.dimension_count"):
+        if fields.integer(key, 1, MAX_HEAD_DIM, head_dim) != head_dim:
+            raise ModelUnsupportedError(
+                f"GGUF metadata: {key} is {fields.data[key]}, only the head size {head_dim} runs"
+            )
+    window = fields.integer("qwen2.attention.sliding_window", 0, NO_TOKEN, 0)
+    if 0 < window < max_position:
+        raise ModelUnsupportedError(f"sliding window attention ({window} tokens) does not run")
 
 
 def _kv_heads(fields: Fields, key: str, n_heads: int) -> int:
