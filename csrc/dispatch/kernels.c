@@ -18,9 +18,9 @@ pi_act_a8_fn pi_act_a8_scalar;
 pi_rmsnorm_fn pi_rmsnorm_f32_scalar;
 pi_rope_fn pi_rope_f32_scalar;
 pi_swiglu_fn pi_swiglu_f32_scalar;
-pi_attn_fn pi_attn_kv_f16_scalar;
+pi_attn_fn pi_attn_kv_f16_scalar, pi_attn_kv_f32_scalar;
 pi_attn_merge_fn pi_attn_merge_scalar;
-pi_kv_append_fn pi_kv_append_f16_scalar;
+pi_kv_append_fn pi_kv_append_f16_scalar, pi_kv_append_f32_scalar;
 pi_head_stats_fn pi_head_stats_f32_scalar;
 pi_head_select_fn pi_head_select_f32_scalar;
 
@@ -44,8 +44,10 @@ static void fill_scalar(struct pi_kernels *k) {
     k->rope = pi_rope_f32_scalar;
     k->swiglu = pi_swiglu_f32_scalar;
     k->attn_kv_f16 = pi_attn_kv_f16_scalar;
+    k->attn_kv_f32 = pi_attn_kv_f32_scalar;
     k->attn_merge = pi_attn_merge_scalar;
     k->kv_append_f16 = pi_kv_append_f16_scalar;
+    k->kv_append_f32 = pi_kv_append_f32_scalar;
     k->head_stats = pi_head_stats_f32_scalar;
     k->head_select = pi_head_select_f32_scalar;
 }

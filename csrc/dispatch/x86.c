@@ -56,7 +56,28 @@ static void fill_avx2(struct pi_kernels *k) {
 #endif
 
 #if defined(PI_BUILD_AVX512VNNI)
-static void fill_avx512vnni(struct pi_kernels *k) { (void)k; }
+EACH_FORMAT(gemv, avx512vnni);
+EACH_FORMAT(gemm, avx512vnni);
+pi_act_a8_fn pi_act_a8_avx512vnni;
+pi_rmsnorm_fn pi_rmsnorm_f32_avx512vnni;
+pi_swiglu_fn pi_swiglu_f32_avx512vnni;
+pi_attn_fn pi_attn_kv_f16_avx512vnni, pi_attn_kv_f32_avx512vnni;
+pi_head_stats_fn pi_head_stats_f32_avx512vnni;
+pi_head_select_fn pi_head_select_f32_avx512vnni;
+
+/* Rotation, merge, append, packing and file formats keep their AVX2 kernels: they take less than
+ * 1 % of a step, or run at the speed of memory already. */
+static void fill_avx512vnni(struct pi_kernels *k) {
+    SET_FORMATS(k, gemv, avx512vnni);
+    SET_FORMATS(k, gemm, avx512vnni);
+    k->act_a8 = pi_act_a8_avx512vnni;
+    k->rmsnorm = pi_rmsnorm_f32_avx512vnni;
+    k->swiglu = pi_swiglu_f32_avx512vnni;
+    k->attn_kv_f16 = pi_attn_kv_f16_avx512vnni;
+    k->attn_kv_f32 = pi_attn_kv_f32_avx512vnni;
+    k->head_stats = pi_head_stats_f32_avx512vnni;
+    k->head_select = pi_head_select_f32_avx512vnni;
+}
 #endif
 
 void pi_kernels_fill_x86(struct pi_kernels *kernels, enum pi_isa isa) {

@@ -72,7 +72,8 @@ static void append(const struct pi_step *step, const struct pi_op *op, const str
     const size_t block = (size_t)span->blocks[position / PI_KV_BLOCK_TOKENS];
     memcpy(k, in + a->k_col + head * a->head_dim, a->head_dim * sizeof *k);
     rotate(step, a, k, row, 1.0f);
-    step->rt->kernels.kv_append_f16(head_of_block(a, head) + block * a->kv.block_stride, k,
+    const struct pi_kernels *kernels = &step->rt->kernels;
+    (a->kv.format == PI_KV_F16 ? kernels->kv_append_f16 : kernels->kv_append_f32)(head_of_block(a, head) + block * a->kv.block_stride, k,
                                     in + a->v_col + head * a->head_dim,
                                     position % PI_KV_BLOCK_TOKENS, a->head_dim,
                                     pi_round_up(a->head_dim, PI_PANEL_ROWS));
@@ -124,7 +125,8 @@ static void attend_segment(const struct pi_step *step, const struct pi_op *op,
         .l = to->l + segment * n * PI_KV_TILE_TOKENS,
         .o = to->o + segment * n * shape.v_stride,
     };
-    step->rt->kernels.attn_kv_f16(&args);
+    const struct pi_kernels *kernels = &step->rt->kernels;
+    (a->kv.format == PI_KV_F16 ? kernels->attn_kv_f16 : kernels->attn_kv_f32)(&args);
 }
 
 /* Query i of the unit, merged over its segments, into the output row. */

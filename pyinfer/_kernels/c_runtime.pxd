@@ -56,7 +56,12 @@ cdef extern from "pyinfer/ops.h" nogil:
         int32_t *finite
         const atomic_int32 *cancel
 
+    enum pi_kv_format:
+        PI_KV_F16
+        PI_KV_F32
+
     struct pi_kv:
+        pi_kv_format format
         uint8_t *base
         size_t block_stride
         size_t head_stride

@@ -1,10 +1,12 @@
-"""Memory of the paged key/value cache: f16, blocks of 64 tokens per layer."""
+"""Memory of the paged key/value cache: blocks of 64 tokens per layer."""
 
-def block_bytes(n_layers: int, n_kv_heads: int, head_dim: int) -> int:
+FORMATS: tuple[str, ...]
+
+def block_bytes(fmt: str, n_layers: int, n_kv_heads: int, head_dim: int) -> int:
     """Bytes of one 64-token block over all layers: K and V, V rows padded to 16."""
 
 class KvCache:
-    """Pool of blocks, committed on first touch.
+    """Pool of blocks in ``fmt`` (``"f16"`` or ``"f32"``), committed on first touch.
 
     Raises
     ------
@@ -18,4 +20,6 @@ class KvCache:
     head_dim: int
     nbytes: int
 
-    def __init__(self, n_layers: int, n_blocks: int, n_kv_heads: int, head_dim: int) -> None: ...
+    def __init__(
+        self, fmt: str, n_layers: int, n_blocks: int, n_kv_heads: int, head_dim: int
+    ) -> None: ...

@@ -7,18 +7,27 @@ from pyinfer._kernels cimport c_runtime as r
 from pyinfer.errors import InsufficientMemoryError
 
 
-def block_bytes(size_t n_layers, size_t n_kv_heads, size_t head_dim):
+FORMATS = ("f16", "f32")
+ELEMENT_BYTES = {"f16": 2, "f32": 4}
+
+
+def block_bytes(str fmt, size_t n_layers, size_t n_kv_heads, size_t head_dim):
     cdef size_t v_stride = (head_dim + 15) // 16 * 16
-    return n_layers * n_kv_heads * c.PI_KV_BLOCK_TOKENS * (head_dim + v_stride) * 2
+    if fmt not in FORMATS:
+        raise ValueError(f"cache format {fmt!r} is unknown, expected one of {', '.join(FORMATS)}")
+    return (n_layers * n_kv_heads * c.PI_KV_BLOCK_TOKENS * (head_dim + v_stride)
+            * <size_t>ELEMENT_BYTES[fmt])
 
 
 cdef class KvCache:
-    def __init__(self, size_t n_layers, size_t n_blocks, size_t n_kv_heads, size_t head_dim):
+    def __init__(self, str fmt, size_t n_layers, size_t n_blocks, size_t n_kv_heads,
+                 size_t head_dim):
         if self.base is not NULL or 0 in (n_layers, n_blocks, n_kv_heads, head_dim):
             raise ValueError("a KvCache is initialised once, with positive sizes")
         self.n_layers, self.n_blocks = n_layers, n_blocks
         self.n_kv_heads, self.head_dim = n_kv_heads, head_dim
-        self.head_stride = block_bytes(1, 1, head_dim)
+        self.head_stride = block_bytes(fmt, 1, 1, head_dim)
+        self.format = <r.pi_kv_format><int>FORMATS.index(fmt)
         self.block_stride = n_kv_heads * self.head_stride
         self.layer_stride = n_blocks * self.block_stride
         self.nbytes = n_layers * self.layer_stride

@@ -149,6 +149,7 @@ cdef class Graph:
                 or qkv.cols != op.u.attention.v_col + kv_cols:
             raise ValueError(f"attention of layer {layer}, {n_heads} heads on {qkv.cols} columns "
                              "does not fit the cache")
+        op.u.attention.kv.format = kv.format
         op.u.attention.kv.base = kv.base + layer * kv.layer_stride
         op.u.attention.kv.block_stride = kv.block_stride
         op.u.attention.kv.head_stride = kv.head_stride

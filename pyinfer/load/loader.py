@@ -126,7 +126,8 @@ def _limits(checkpoint: Checkpoint, formats: dict[str, str], ctx_size: int | Non
     config = checkpoint.config
     weights = arena_bytes(checkpoint, formats)
     available = available_memory()
-    per_block = cache_block_bytes(config)
+    kv_format = _kv_format(formats)
+    per_block = cache_block_bytes(kv_format, config)
     fixed = weights + _step_bytes(config)
     spare_blocks = int(max(0, available * MEMORY_SHARE - fixed) // per_block)
     if ctx_size is None:
@@ -148,7 +149,14 @@ def _limits(checkpoint: Checkpoint, formats: dict[str, str], ctx_size: int | Non
             hint="use a smaller context (ctx_size), a smaller format (dtype) or a smaller model",
         )
     pool = max(blocks, min(blocks * MAX_POOL_CONTEXTS, spare_blocks))
-    return StepLimits(context=context, n_blocks=pool)
+    return StepLimits(context=context, n_blocks=pool, kv_format=kv_format)
+
+
+def _kv_format(formats: dict[str, str]) -> str:
+    """Keys and values in f16, whose rounding is far below that of quantized or 16-bit weights; who
+    asks for f32 weights wants f32 results.
+    """
+    return "f32" if set(formats.values()) == {"f32"} else "f16"
 
 
 def _step_bytes(config: ModelConfig) -> int:
@@ -164,7 +172,7 @@ def _report(
     plan: Plan, limits: StepLimits, runtime: Runtime, why_threads: str, checkpoint: Checkpoint
 ) -> tuple[str, ...]:
     weights = arena_bytes(checkpoint, dict(plan.formats))
-    per_token = cache_block_bytes(checkpoint.config) / BLOCK_TOKENS
+    per_token = cache_block_bytes(limits.kv_format, checkpoint.config) / BLOCK_TOKENS
     used = sorted(set(plan.formats.values()), key=list(plan.formats.values()).count, reverse=True)
     return (
         f"weights: {_gb(weights)} in {', '.join(used)}",

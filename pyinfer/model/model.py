@@ -29,6 +29,8 @@ class StepLimits:
         Most tokens of one sequence.
     n_blocks : int
         64-token blocks of the cache pool.
+    kv_format : str
+        Format of cached keys and values: ``"f16"`` or ``"f32"``.
     max_step_tokens : int
         Most tokens of one step.
     max_logit_rows : int
@@ -39,6 +41,7 @@ class StepLimits:
 
     context: int
     n_blocks: int
+    kv_format: str = "f16"
     max_step_tokens: int = 512
     max_logit_rows: int = 32
     n_candidates: int = 128
@@ -66,7 +69,9 @@ class Model:
         self.runtime = runtime
         self._weights = weights
         self._graph = architecture(config.architecture)
-        self._kv = KvCache(config.n_layers, limits.n_blocks, config.n_kv_heads, config.head_dim)
+        self._kv = KvCache(
+            limits.kv_format, config.n_layers, limits.n_blocks, config.n_kv_heads, config.head_dim
+        )
         self._state = self._new_state()
         recorder = Recorder(runtime, self._state, self._kv)
         self._graph.forward(recorder, weights, config)
@@ -185,6 +190,6 @@ class Model:
                 delattr(self, name)
 
 
-def cache_block_bytes(config: ModelConfig) -> int:
+def cache_block_bytes(kv_format: str, config: ModelConfig) -> int:
     """Bytes of one 64-token cache block over all layers."""
-    return block_bytes(config.n_layers, config.n_kv_heads, config.head_dim)
+    return block_bytes(kv_format, config.n_layers, config.n_kv_heads, config.head_dim)

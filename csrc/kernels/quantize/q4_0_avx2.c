@@ -1,5 +1,4 @@
-/* f32 <-> q4_0 file blocks on 256-bit registers; the steps of q4_0_scalar.c. The product of two
- * floats is exact in double, so one fma rounds as the scalar multiplication and addition do. */
+/* f32 <-> q4_0 file blocks on 256-bit registers; the steps of q4_0_scalar.c. */
 #include "kernels/util/x86_math256.h"
 #include "pyinfer/blocks.h"
 #include "pyinfer/kernel_types.h"
@@ -28,22 +27,10 @@ static float first_largest(const float *x, const __m256 *value, uint32_t amax_bi
     return x[__builtin_ctz(hits)];
 }
 
-/* trunc(x * inverse + 8.5) within 0..15, NaN to 0, for 4 values. Clamping comes first: it cannot
- * change what truncation gives inside, and the conversion of large values is undefined. */
-PI_INLINE __m128i nibble4(__m128 x, __m256d inverse) {
-    __m256d q = _mm256_fmadd_pd(_mm256_cvtps_pd(x), inverse, _mm256_set1_pd(8.5));
-    q = _mm256_max_pd(q, _mm256_setzero_pd());
-    q = _mm256_min_pd(q, _mm256_set1_pd(15.0));
-    return _mm256_cvttpd_epi32(q);
-}
-
-/* 16 values to 16 nibbles in order, one per byte. */
-PI_INLINE __m128i nibble16(const __m256 *value, __m256d inverse) {
-    const __m128i a = nibble4(_mm256_castps256_ps128(value[0]), inverse);
-    const __m128i b = nibble4(_mm256_extractf128_ps(value[0], 1), inverse);
-    const __m128i c = nibble4(_mm256_castps256_ps128(value[1]), inverse);
-    const __m128i d = nibble4(_mm256_extractf128_ps(value[1], 1), inverse);
-    return _mm_packus_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+/* trunc(x * inverse + 8.5), at most 15, of 8 values. */
+PI_INLINE __m256i nibble8(__m256 x, __m256 inverse) {
+    const __m256 q = _mm256_add_ps(_mm256_mul_ps(x, inverse), _mm256_set1_ps(8.5f));
+    return _mm256_min_epi32(_mm256_cvttps_epi32(q), _mm256_set1_epi32(15));
 }
 
 static void quantize_block(struct pi_block_q4_0 *out, const float *x) {
@@ -59,11 +46,17 @@ static void quantize_block(struct pi_block_q4_0 *out, const float *x) {
         return;
     }
     const float d = first_largest(x, value, amax_bits) / -8.0f;
-    const __m256d inverse = _mm256_set1_pd(d == 0.0f ? 0.0 : (double)(1.0f / d));
+    const __m256 inverse = _mm256_set1_ps(d == 0.0f ? 0.0f : 1.0f / d);
     out->d = pi_f32_to_f16(d);
-    const __m128i low = nibble16(value, inverse);
-    const __m128i high = nibble16(value + 2, inverse);
-    _mm_storeu_si128((__m128i *)(void *)out->qs, _mm_or_si128(low, _mm_slli_epi16(high, 4)));
+    /* Values 0..15 in the low, 16..31 in the high nibbles, 8 dwords each. */
+    const __m256i first = _mm256_or_si256(
+        nibble8(value[0], inverse), _mm256_slli_epi32(nibble8(value[2], inverse), 4));
+    const __m256i second = _mm256_or_si256(
+        nibble8(value[1], inverse), _mm256_slli_epi32(nibble8(value[3], inverse), 4));
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(first, second), 0xd8);
+    const __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    _mm_storeu_si128((__m128i *)(void *)out->qs, bytes);
 }
 
 void pi_quantize_q4_0_avx2(void *blocks, const float *x, size_t n) {

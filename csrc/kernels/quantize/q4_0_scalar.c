@@ -1,7 +1,8 @@
 /* f32 <-> q4_0 file blocks, the rounding of the gguf package's reference bit for bit:
- * d = (value of largest magnitude, the first one on a tie) / -8, q = trunc(x / d + 8.5) computed in
- * double from the f32 reciprocal, clamped to 0..15; d is stored as f16. A block with a NaN or Inf
- * gets a NaN scale, so that it surfaces in every output that uses it. */
+ * d = (value of largest magnitude, the first one on a tie) / -8, q = trunc(x * (1 / d) + 8.5) with
+ * every step rounded to f32, at most 15; d is stored as f16. |x * (1 / d)| is at most 8.000001, so q
+ * is never negative. A block with a NaN or Inf gets a NaN scale, so that it surfaces in every output
+ * that uses it. */
 #include "kernels/util/f16.h"
 #include "pyinfer/blocks.h"
 #include "pyinfer/kernel_types.h"
@@ -11,8 +12,8 @@ pi_quantize_fn pi_quantize_q4_0_scalar;
 pi_dequantize_fn pi_dequantize_q4_0_scalar;
 
 static uint8_t nibble(float x, float inverse) {
-    const double q = trunc((double)x * (double)inverse + 8.5);
-    return (uint8_t)(q > 15.0 ? 15.0 : q > 0.0 ? q : 0.0);
+    const int32_t q = (int32_t)(x * inverse + 8.5f);
+    return (uint8_t)(q > 15 ? 15 : q);
 }
 
 void pi_quantize_q4_0_scalar(void *blocks, const float *x, size_t n) {

@@ -1,0 +1,80 @@
+/* Template: attention over a paged cache, scalar: the specification.
+ *
+ * Parameters:
+ *   NAME       exported symbol
+ *   ELEMENT    stored element: uint16_t (f16) or float
+ *   VALUE      VALUE(ELEMENT): as f32
+ *
+ * Tiles of 16 tokens, ascending. Per tile and query: scores as one fma chain over the head
+ * dimension; the running maximum grows to the maximum of the tile; l and o are rescaled by
+ * exp(old - new); each visible token t adds p = exp(score - maximum) to lane t of l and, in
+ * ascending t, fma(p, v, o) to o. Online softmax: Milakov and Gimelshein 2018, Dao et al. 2022. */
+#include "kernels/util/exp.h"
+#include "pyinfer/kernel_types.h"
+#include <math.h>
+
+pi_attn_fn NAME;
+
+static void scores_of_tile(float *score, const float *q, const ELEMENT *k_tile, size_t head_dim) {
+    for (size_t t = 0; t < PI_KV_TILE_TOKENS; t++) {
+        float s = 0.0f;
+        for (size_t d = 0; d < head_dim; d++) {
+            s = fmaf(q[d], VALUE(k_tile[d * PI_KV_TILE_TOKENS + t]), s);
+        }
+        score[t] = s;
+    }
+}
+
+static void add_tile(const struct pi_attn_args *a, size_t query, const ELEMENT *k_tile,
+                     const ELEMENT *v_rows, size_t n_visible) {
+    float score[PI_KV_TILE_TOKENS];
+    scores_of_tile(score, a->q + query * a->q_stride, k_tile, a->head_dim);
+    float *l = a->l + query * PI_KV_TILE_TOKENS;
+    float *o = a->o + query * a->v_stride;
+
+    float max = a->m[query];
+    for (size_t t = 0; t < n_visible; t++) {
+        max = score[t] > max ? score[t] : max;
+    }
+    const float rescale = pi_expf(a->m[query] - max);
+    for (size_t t = 0; t < PI_KV_TILE_TOKENS; t++) {
+        l[t] *= rescale;
+    }
+    for (size_t d = 0; d < a->v_stride; d++) {
+        o[d] *= rescale;
+    }
+    for (size_t t = 0; t < n_visible; t++) {
+        const float p = pi_expf(score[t] - max);
+        l[t] += p;
+        for (size_t d = 0; d < a->v_stride; d++) {
+            o[d] = fmaf(p, VALUE(v_rows[t * a->v_stride + d]), o[d]);
+        }
+    }
+    a->m[query] = max;
+}
+
+void NAME(const struct pi_attn_args *a) {
+    for (size_t i = 0; i < a->n_queries; i++) {
+        a->m[i] = -INFINITY;
+        for (size_t t = 0; t < PI_KV_TILE_TOKENS; t++) {
+            a->l[i * PI_KV_TILE_TOKENS + t] = 0.0f;
+        }
+        for (size_t d = 0; d < a->v_stride; d++) {
+            a->o[i * a->v_stride + d] = 0.0f;
+        }
+        const size_t visible = (size_t)a->limit[i];
+        const size_t last = pi_min_size(visible, a->last);
+        for (size_t k = a->first; k < last; k += PI_KV_TILE_TOKENS) {
+            const size_t block = (size_t)a->block_table[k / PI_KV_BLOCK_TOKENS];
+            const ELEMENT *keys = (const ELEMENT *)(const void *)(a->kv + block * a->block_stride);
+            const ELEMENT *values = keys + PI_KV_BLOCK_TOKENS * a->head_dim;
+            const size_t slot = k % PI_KV_BLOCK_TOKENS;
+            add_tile(a, i, keys + slot * a->head_dim, values + slot * a->v_stride,
+                     pi_min_size(last - k, PI_KV_TILE_TOKENS));
+        }
+    }
+}
+
+#undef NAME
+#undef ELEMENT
+#undef VALUE

@@ -1,0 +1,63 @@
+/* Template: float GEMM, a register tile of 2 panels (32 rows) x 8 tokens: 16 independent fma chains
+ * cover latency x ports, one broadcast feeds two of them.
+ *
+ * Parameters:
+ *   NAME    exported symbol
+ * and the line header of the format (line_<format>_avx512vnni.h), included before. */
+#include "pyinfer/kernel_types.h"
+
+pi_gemm_fn NAME;
+
+PI_INLINE void run(const struct pi_gemm_args *a, size_t tile, size_t panel, size_t n_panels) {
+    const float *x = (const float *)a->x + tile * PI_TILE_TOKENS * a->x_stride;
+    const uint8_t *w = a->w + panel * a->panel_stride;
+    float *out = a->out + tile * PI_TILE_TOKENS * a->out_stride + panel * PI_PANEL_ROWS;
+    __m512 f_f32x16[2][PI_TILE_TOKENS];
+    for (size_t p = 0; p < n_panels; p++) {
+        for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
+            f_f32x16[p][t] = a->accumulate
+                                 ? _mm512_loadu_ps(out + t * a->out_stride + p * PI_PANEL_ROWS)
+                                 : _mm512_setzero_ps();
+        }
+    }
+    for (size_t g = 0; g < a->n_groups; g++, x += PI_GROUP_INPUTS) {
+        const pi_float_group *group[2] = {
+            (const pi_float_group *)(const void *)w + g,
+            (const pi_float_group *)(const void *)(w + (n_panels - 1) * a->panel_stride) + g};
+        for (size_t line = 0; line < PI_GROUP_INPUTS / PI_LINE_INPUTS; line++) {
+            for (size_t i = 0; i < PI_LINE_INPUTS; i++) {
+                __m512 w_f32x16[2];
+                for (size_t p = 0; p < n_panels; p++) {
+                    w_f32x16[p] = pi_float_weight(group[p], line, i);
+                }
+                for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
+                    const __m512 x_f32x16 =
+                        _mm512_set1_ps(x[t * a->x_stride + line * PI_LINE_INPUTS + i]);
+                    for (size_t p = 0; p < n_panels; p++) {
+                        f_f32x16[p][t] =
+                            _mm512_fmadd_ps(w_f32x16[p], x_f32x16, f_f32x16[p][t]);
+                    }
+                }
+            }
+        }
+    }
+    for (size_t p = 0; p < n_panels; p++) {
+        for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
+            _mm512_storeu_ps(out + t * a->out_stride + p * PI_PANEL_ROWS, f_f32x16[p][t]);
+        }
+    }
+}
+
+void NAME(const struct pi_gemm_args *a) {
+    for (size_t tile = 0; tile < a->n_tiles; tile++) {
+        size_t panel = 0;
+        for (; panel + 2 <= a->n_panels; panel += 2) {
+            run(a, tile, panel, 2);
+        }
+        if (panel < a->n_panels) {
+            run(a, tile, panel, 1);
+        }
+    }
+}
+
+#undef NAME

@@ -1,0 +1,91 @@
+/* Template: quantized GEMM with vpdpbusd, a register tile of 2 panels (32 rows) x 8 tokens.
+ *
+ * Parameters:
+ *   NAME    exported symbol
+ * and the block header of the format (block_<format>_avx512vnni.h), included before.
+ *
+ * One broadcast of four activation bytes feeds two dot products, which keeps the load ports below
+ * the multipliers. The 16 integer accumulators live in registers for one block of 32 inputs; the 16
+ * float accumulators live in `out` (L1), loaded and stored once per block: with both in registers
+ * nothing would be left for weights. Slots per block: 128 dots, 16 x 3 for the scale step, 24 to
+ * unpack nibbles. */
+#include "kernels/util/x86_dot512.h"
+#include "pyinfer/kernel_types.h"
+
+pi_gemm_fn NAME;
+
+PI_INLINE void add_block(const pi_block_group *const *group, size_t n_panels, size_t b,
+                         const struct pi_a8_group *x, float *out, size_t out_stride,
+                         bool from_zero) {
+    __m512i isum_i32x16[2][PI_TILE_TOKENS];
+    for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
+        for (size_t p = 0; p < n_panels; p++) {
+            isum_i32x16[p][t] = _mm512_set1_epi32(x[t].PI_BLOCK_START[b]);
+        }
+    }
+    for (size_t j = 0; j < PI_BLOCK_STEPS; j++) {
+        __m512i first[2];
+        __m512i second[2];
+        for (size_t p = 0; p < n_panels; p++) {
+            const __auto_type line = pi_block_line(group[p], b, j);
+            first[p] = pi_block_first(line);
+            second[p] = pi_block_second(line);
+        }
+        for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
+            const __m512i q =
+                pi_broadcast4(x[t].q + PI_BLOCK_INPUTS * b + pi_block_first_input(j));
+            for (size_t p = 0; p < n_panels; p++) {
+                isum_i32x16[p][t] = _mm512_dpbusd_epi32(isum_i32x16[p][t], first[p], q);
+            }
+        }
+        for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
+            const __m512i q =
+                pi_broadcast4(x[t].q + PI_BLOCK_INPUTS * b + pi_block_second_input(j));
+            for (size_t p = 0; p < n_panels; p++) {
+                isum_i32x16[p][t] = _mm512_dpbusd_epi32(isum_i32x16[p][t], second[p], q);
+            }
+        }
+    }
+    for (size_t p = 0; p < n_panels; p++) {
+        const __m512 scale_f32x16 = pi_load_f16_512(group[p]->scale[b]);
+        for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
+            float *f = out + t * out_stride + p * PI_PANEL_ROWS;
+            const __m512 before = from_zero ? _mm512_setzero_ps() : _mm512_loadu_ps(f);
+            _mm512_storeu_ps(f, pi_scale_step(isum_i32x16[p][t], scale_f32x16, x[t].scale[b],
+                                              before));
+        }
+    }
+}
+
+PI_INLINE void run(const struct pi_gemm_args *a, size_t tile, size_t panel, size_t n_panels) {
+    const struct pi_a8_group *x =
+        (const void *)((const uint8_t *)a->x + tile * a->x_stride);
+    const uint8_t *w = a->w + panel * a->panel_stride;
+    float *out = a->out + tile * PI_TILE_TOKENS * a->out_stride + panel * PI_PANEL_ROWS;
+    for (size_t g = 0; g < a->n_groups; g++, x += PI_TILE_TOKENS) {
+        const pi_block_group *group[2] = {
+            (const pi_block_group *)(const void *)w + g,
+            (const pi_block_group *)(const void *)(w + (n_panels - 1) * a->panel_stride) + g};
+        size_t b = 0;
+        if (g == 0 && !a->accumulate) {
+            add_block(group, n_panels, b++, x, out, a->out_stride, true);
+        }
+        for (; b < 4; b++) {
+            add_block(group, n_panels, b, x, out, a->out_stride, false);
+        }
+    }
+}
+
+void NAME(const struct pi_gemm_args *a) {
+    for (size_t tile = 0; tile < a->n_tiles; tile++) {
+        size_t panel = 0;
+        for (; panel + 2 <= a->n_panels; panel += 2) {
+            run(a, tile, panel, 2);
+        }
+        if (panel < a->n_panels) {
+            run(a, tile, panel, 1);
+        }
+    }
+}
+
+#undef NAME
