@@ -3,7 +3,7 @@
 The public surface is this module: :func:`load` (the only constructor), :class:`LLM`,
 :class:`SamplingParams`, :class:`Generation` and the errors of :mod:`pyinfer.errors`. Everything is
 imported on first use, so that ``import pyinfer`` costs nothing and the command line starts fast.
-Read first: ``llm.py``, then ``engine/engine.py`` and ``model/qwen2.py``.
+Read first: ``loading.py`` and ``llm.py``, then ``engine/engine.py`` and ``model/qwen2.py``.
 
 Examples
 --------
@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyinfer.answer import Chunk, Generation, Timings, Usage
     from pyinfer.engine.params import SamplingParams
     from pyinfer.errors import (
         CancelledError,
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
         PyinferError,
         RequestError,
     )
-    from pyinfer.llm import LLM, Chunk, Generation, TextStream, Timings, Usage, load
+    from pyinfer.llm import LLM
+    from pyinfer.loading import load
+    from pyinfer.model_info import ModelInfo
+    from pyinfer.streams import AsyncTextStream, TextStream
 
 __version__ = "0.1.0"
 
@@ -54,13 +58,16 @@ _HOME = {
         ),
         "pyinfer.errors",
     ),
-    **dict.fromkeys(
-        ("LLM", "Chunk", "Generation", "TextStream", "Timings", "Usage", "load"), "pyinfer.llm"
-    ),
+    **dict.fromkeys(("Chunk", "Generation", "Timings", "Usage"), "pyinfer.answer"),
+    **dict.fromkeys(("AsyncTextStream", "TextStream"), "pyinfer.streams"),
+    "LLM": "pyinfer.llm",
+    "ModelInfo": "pyinfer.model_info",
+    "load": "pyinfer.loading",
 }
 
 __all__ = [
     "LLM",
+    "AsyncTextStream",
     "CancelledError",
     "Chunk",
     "ContextLengthError",
@@ -68,6 +75,7 @@ __all__ = [
     "Generation",
     "InsufficientMemoryError",
     "ModelFormatError",
+    "ModelInfo",
     "ModelNotFoundError",
     "ModelUnsupportedError",
     "NumericError",

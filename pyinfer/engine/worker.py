@@ -23,7 +23,7 @@ MAX_OPEN_REQUESTS = 1024
 Listener = Callable[[Event], None]
 
 # How often a waiting reader looks whether the engine's thread is still there.
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.25
 
 
 class RequestHandle:
@@ -85,7 +85,12 @@ class EngineWorker:
     @property
     def alive(self) -> bool:
         """Whether the thread runs."""
-        return self._thread.is_alive() and os.getpid() == self._pid
+        return self._thread.is_alive() and self.in_home_process
+
+    @property
+    def in_home_process(self) -> bool:
+        """False in a forked child, which has the memory but not the thread."""
+        return os.getpid() == self._pid
 
     @property
     def open_requests(self) -> int:

@@ -1,0 +1,125 @@
+"""From a path to a language model that is ready to use."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from pyinfer._kernels.runtime import CancelFlag
+from pyinfer.config import ModelConfig
+from pyinfer.errors import ModelFormatError
+from pyinfer.llm import LLM
+from pyinfer.load.checkpoint import FolderTokenizer, open_checkpoint
+from pyinfer.load.loader import Progress, load_model
+from pyinfer.model_info import ModelInfo
+from pyinfer.text.tokenizer import Tokenizer
+
+DEMO_FOLDER = Path(__file__).parent / "demo"
+
+
+def load(
+    path: str | Path | None = None,
+    dtype: str | None = None,
+    threads: int | None = None,
+    ctx_size: int | None = None,
+    isa: str | None = None,
+    progress: Progress | None = None,
+) -> LLM:
+    """Load a model.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A Hugging Face folder or a GGUF file; None is the small embedded model.
+    dtype : str, optional
+        Format of the weights of a folder: ``q4_0``, ``q8_0``, ``f16``, ``bf16`` or ``f32``; default
+        ``q8_0``. A GGUF file keeps its own.
+    threads : int, optional
+        Default: what the CPU affinity, the CPU quota and the physical cores allow.
+    ctx_size : int, optional
+        Most tokens of prompt and answer together. Default: the model's own limit, at most 32,768,
+        at most what fits the memory.
+    isa : str, optional
+        Highest instruction set to use, such as ``avx2``. Default: the best one of this CPU.
+    progress : callable, optional
+        Called with (bytes done, bytes in all).
+
+    Returns
+    -------
+    LLM
+        To be closed, best by a ``with`` block.
+
+    Raises
+    ------
+    ModelNotFoundError, ModelFormatError, ModelUnsupportedError, StoreIOError
+        Nothing there, damaged, not supported, or not readable.
+    InsufficientMemoryError
+        The model and its context do not fit the available memory.
+    UsageError, UnsupportedCPUError
+        ``dtype``, ``threads``, ``ctx_size`` or ``isa`` is wrong.
+
+    Examples
+    --------
+    >>> import pyinfer
+    >>> with pyinfer.load("DeepSeek-R1-Distill-Qwen-1.5B", dtype="q4_0") as llm:  # doctest: +SKIP
+    ...     print(llm.chat("Why is the sky blue?").text)
+    """
+    source = DEMO_FOLDER if path is None else path
+    started = time.perf_counter_ns()
+    with ThreadPoolExecutor(1, "pyinfer-tokenizer") as pool:
+        reading = pool.submit(_read_tokenizer, source)
+        loaded = load_model(
+            source, dtype=dtype, threads=threads, ctx_size=ctx_size, isa=isa, progress=progress
+        )
+        load_ns = time.perf_counter_ns() - started
+        try:
+            tokenizer, tokenizer_ns = reading.result()
+            if tokenizer is not None:
+                loaded.model.n_valid = _valid_ids(tokenizer, loaded.config)
+        except BaseException:
+            loaded.model.close()
+            raise
+    model = loaded.model
+    ends = set(loaded.generation.eos_token_ids)
+    if tokenizer is not None:
+        ends.update(tokenizer.eos_ids)
+    info = ModelInfo(
+        name=loaded.config.name,
+        config=loaded.config,
+        context=model.limits.context,
+        threads=model.runtime.threads,
+        isa=model.runtime.isa,
+        bytes_per_token=model.bytes_per_token,
+        load_ns=load_ns,
+        tokenizer_ns=tokenizer_ns,
+        report=tuple(loaded.report),
+    )
+    defaults = replace(loaded.generation, eos_token_ids=tuple(sorted(ends)))
+    return LLM(model, tokenizer, defaults, info, CancelFlag())
+
+
+def _read_tokenizer(path: str | Path) -> tuple[Tokenizer | None, int]:
+    """The tokenizer of a model, if it has one, and the nanoseconds it took."""
+    started = time.perf_counter_ns()
+    with open_checkpoint(path) as checkpoint:
+        source = checkpoint.tokenizer_source()
+        if source is None:
+            return None, 0
+        if isinstance(source, FolderTokenizer):
+            tokenizer = Tokenizer.from_folder(source.path)
+        else:
+            tokenizer = Tokenizer.from_gguf(source.metadata)
+    return tokenizer, time.perf_counter_ns() - started
+
+
+def _valid_ids(tokenizer: Tokenizer, config: ModelConfig) -> int:
+    """How many token ids may be sampled: rows beyond the tokenizer's are padding."""
+    if tokenizer.n_tokens > config.vocab_size:
+        raise ModelFormatError(
+            f"the tokenizer has {tokenizer.n_tokens} tokens, the model's vocabulary "
+            f"{config.vocab_size}",
+            hint="tokenizer and weights belong to different models",
+        )
+    return tokenizer.n_tokens
