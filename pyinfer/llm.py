@@ -109,7 +109,6 @@ class LLM:
     def apply_chat_template(
         self,
         messages: Messages,
-        *,
         think: bool | None = None,
         add_generation_prompt: bool = True,
     ) -> str:
@@ -129,7 +128,6 @@ class LLM:
     def generate(
         self,
         prompt: str | None = None,
-        *,
         token_ids: npt.ArrayLike | None = None,
         params: SamplingParams | None = None,
         progress: PromptProgress | None = None,
@@ -161,7 +159,6 @@ class LLM:
     def stream(
         self,
         prompt: str | None = None,
-        *,
         token_ids: npt.ArrayLike | None = None,
         params: SamplingParams | None = None,
         progress: PromptProgress | None = None,
@@ -174,7 +171,6 @@ class LLM:
     def chat(
         self,
         messages: Messages,
-        *,
         params: SamplingParams | None = None,
         think: bool | None = None,
         progress: PromptProgress | None = None,
@@ -197,7 +193,6 @@ class LLM:
     def stream_chat(
         self,
         messages: Messages,
-        *,
         params: SamplingParams | None = None,
         think: bool | None = None,
         progress: PromptProgress | None = None,
@@ -214,7 +209,6 @@ class LLM:
     async def astream(
         self,
         prompt: str | None = None,
-        *,
         token_ids: npt.ArrayLike | None = None,
         params: SamplingParams | None = None,
         progress: PromptProgress | None = None,
@@ -232,7 +226,6 @@ class LLM:
     async def astream_chat(
         self,
         messages: Messages,
-        *,
         params: SamplingParams | None = None,
         think: bool | None = None,
         progress: PromptProgress | None = None,

@@ -31,10 +31,10 @@ EOS = 57
 CANDIDATES = 12
 
 
-def config() -> ModelConfig:
+def config(vocabulary: int = VOCABULARY) -> ModelConfig:
     return ModelConfig(
         architecture="qwen2",
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         hidden_size=8,
         intermediate_size=8,
         n_layers=1,
@@ -113,6 +113,7 @@ class FakeModel:
         self.spoil: Callable[[Span], bool] = lambda span: False
         self.pool: BlockPool | None = None
         self.closed = False
+        self.row_of: Callable[[np.ndarray], Row] = prefix_row
         self._cells = np.full((n_blocks, 64), -1, np.int32)
 
     def step(self, spans: Sequence[Span], cancel: Any = None) -> list[Row]:
@@ -151,7 +152,7 @@ class FakeModel:
         assert prefix.min() >= 0, "a token is read that was never written"
         assert prefix[span.start :].tolist() == span.tokens.tolist()
         first = {0: end, 1: end - 1, 2: span.start}[span.logits]
-        rows = [prefix_row(prefix[: i + 1]) for i in range(first, end)]
+        rows = [self.row_of(prefix[: i + 1]) for i in range(first, end)]
         return [replace(row, finite=False) for row in rows] if self.spoil(span) else rows
 
     def close(self) -> None:
