@@ -23,3 +23,5 @@ class KvCache:
     def __init__(
         self, fmt: str, n_layers: int, n_blocks: int, n_kv_heads: int, head_dim: int
     ) -> None: ...
+    def copy_block(self, source: int, target: int) -> None:
+        """Copy one block in all layers over another one."""

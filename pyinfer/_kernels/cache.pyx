@@ -1,5 +1,6 @@
 # Memory of the paged key/value cache. Documented in cache.pyi.
 from libc.stdint cimport uint8_t
+from libc.string cimport memcpy
 
 from pyinfer._kernels cimport c_api as c
 from pyinfer._kernels cimport c_runtime as r
@@ -35,6 +36,17 @@ cdef class KvCache:
         if self.base is NULL:
             raise InsufficientMemoryError(f"the system refused {self.nbytes:,} bytes for the "
                                           "key/value cache")
+
+    def copy_block(self, size_t source, size_t target):
+        cdef size_t layer
+        cdef uint8_t *start = self.base
+        if source >= self.n_blocks or target >= self.n_blocks or source == target:
+            raise ValueError(f"cannot copy block {source} to {target} of {self.n_blocks}")
+        with nogil:
+            for layer in range(self.n_layers):
+                memcpy(start + target * self.block_stride, start + source * self.block_stride,
+                       self.block_stride)
+                start += self.layer_stride
 
     def __dealloc__(self):
         r.pi_memory_unmap(self.base, self.nbytes)

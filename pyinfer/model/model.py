@@ -149,6 +149,10 @@ class Model:
         """
         return self._program.run(spans, cancel)
 
+    def copy_block(self, source: int, target: int) -> None:
+        """Copy the keys and values of one cache block over another one."""
+        self._kv.copy_block(source, target)
+
     def step_eager(self, spans: Sequence[Span]) -> list[LogitsRow]:
         """As :meth:`step`, op by op from Python: for tests and for looking inside."""
         graph = Eager(self.runtime, self._new_state(), self._kv)
