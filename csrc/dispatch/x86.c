@@ -25,11 +25,13 @@ pi_act_a8_fn pi_act_a8_avx2;
 pi_rmsnorm_fn pi_rmsnorm_f32_avx2;
 pi_rope_fn pi_rope_f32_avx2;
 pi_swiglu_fn pi_swiglu_f32_avx2;
-pi_attn_fn pi_attn_kv_f16_avx2;
+pi_attn_fn pi_attn_kv_f16_avx2, pi_attn_kv_f32_avx2;
 pi_attn_merge_fn pi_attn_merge_avx2;
 pi_kv_append_fn pi_kv_append_f16_avx2;
 pi_head_stats_fn pi_head_stats_f32_avx2;
 pi_head_select_fn pi_head_select_f32_avx2;
+pi_read_fn pi_limits_read_avx2;
+pi_peak_fn pi_limits_dot_avx2, pi_limits_fma_avx2;
 
 static void fill_avx2(struct pi_kernels *k) {
     SET_FORMATS(k, gemv, avx2);
@@ -48,10 +50,14 @@ static void fill_avx2(struct pi_kernels *k) {
     k->rope = pi_rope_f32_avx2;
     k->swiglu = pi_swiglu_f32_avx2;
     k->attn_kv_f16 = pi_attn_kv_f16_avx2;
+    k->attn_kv_f32 = pi_attn_kv_f32_avx2;
     k->attn_merge = pi_attn_merge_avx2;
     k->kv_append_f16 = pi_kv_append_f16_avx2;
     k->head_stats = pi_head_stats_f32_avx2;
     k->head_select = pi_head_select_f32_avx2;
+    k->limit_read = pi_limits_read_avx2;
+    k->limit_dot = pi_limits_dot_avx2;
+    k->limit_fma = pi_limits_fma_avx2;
 }
 #endif
 
@@ -64,6 +70,8 @@ pi_swiglu_fn pi_swiglu_f32_avx512vnni;
 pi_attn_fn pi_attn_kv_f16_avx512vnni, pi_attn_kv_f32_avx512vnni;
 pi_head_stats_fn pi_head_stats_f32_avx512vnni;
 pi_head_select_fn pi_head_select_f32_avx512vnni;
+pi_read_fn pi_limits_read_avx512vnni;
+pi_peak_fn pi_limits_dot_avx512vnni, pi_limits_fma_avx512vnni;
 
 /* Rotation, merge, append, packing and file formats keep their AVX2 kernels: they take less than
  * 1 % of a step, or run at the speed of memory already. */
@@ -77,6 +85,9 @@ static void fill_avx512vnni(struct pi_kernels *k) {
     k->attn_kv_f32 = pi_attn_kv_f32_avx512vnni;
     k->head_stats = pi_head_stats_f32_avx512vnni;
     k->head_select = pi_head_select_f32_avx512vnni;
+    k->limit_read = pi_limits_read_avx512vnni;
+    k->limit_dot = pi_limits_dot_avx512vnni;
+    k->limit_fma = pi_limits_fma_avx512vnni;
 }
 #endif
 

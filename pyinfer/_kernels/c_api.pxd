@@ -172,8 +172,10 @@ cdef extern from "pyinfer/kernels.h" nogil:
         pi_rope_ptr rope
         pi_swiglu_ptr swiglu
         pi_attn_ptr attn_kv_f16
+        pi_attn_ptr attn_kv_f32
         pi_attn_merge_ptr attn_merge
         pi_kv_append_ptr kv_append_f16
+        pi_kv_append_ptr kv_append_f32
         pi_head_stats_ptr head_stats
         pi_head_select_ptr head_select
 

@@ -21,8 +21,8 @@ from pyinfer._kernels.matrix_kernels import format_info as format_info
 def v_stride(head_dim: int) -> int:
     """Row length of V and of attention partials: K rounded up to 16."""
 
-def kv_block_bytes(head_dim: int) -> int:
-    """Bytes of one cache block of one kv head: 64 tokens of K and V in f16."""
+def kv_block_bytes(head_dim: int, kv: str = ...) -> int:
+    """Bytes of one cache block of one kv head: 64 tokens of K and V in "f16" or "f32"."""
 
 class Kernels(MatrixKernels):
     """All kernels of one level; errors as in :class:`MatrixKernels`."""
@@ -54,6 +54,7 @@ class Kernels(MatrixKernels):
         slot: int,
         k: NDArray[np.float32],
         v: NDArray[np.float32],
+        kv: str = ...,
     ) -> None:
         """Write k and v, float32 (K,), as token ``slot`` of ``block`` into ``pool``.
 
@@ -68,6 +69,7 @@ class Kernels(MatrixKernels):
         block_table: NDArray[np.int32],
         first: int,
         last: int,
+        kv: str = ...,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Attention partials of cached tokens [first, last) of one kv head.
 
@@ -83,6 +85,8 @@ class Kernels(MatrixKernels):
             Pool block of each 64 tokens.
         first, last : int
             first is a multiple of 512, last at most 512 more.
+        kv : str
+            Format of the cache, "f16" (default) or "f32".
 
         Returns
         -------
@@ -97,7 +101,7 @@ class Kernels(MatrixKernels):
     def attn_merge(
         self,
         m: NDArray[np.float32],
-        l: NDArray[np.float32],  # noqa: E741
+        l: NDArray[np.float32],
         o: NDArray[np.float32],
         head_dim: int,
     ) -> NDArray[np.float32]:

@@ -26,8 +26,9 @@ def v_stride(head_dim):
     return -(-head_dim // LANES) * LANES
 
 
-def kv_block_bytes(head_dim):
-    return 2 * BLOCK * (head_dim + v_stride(head_dim))
+def kv_block_bytes(head_dim, kv="f16"):
+    require(kv in ("f16", "f32"), f"cache format {kv!r}: f16 or f32")
+    return (2 if kv == "f16" else 4) * BLOCK * (head_dim + v_stride(head_dim))
 
 
 cdef class Kernels(MatrixKernels):
@@ -74,28 +75,31 @@ cdef class Kernels(MatrixKernels):
         return h
 
     def kv_append(self, uint8_t[:, ::1] pool, size_t block, size_t slot, const float[::1] k,
-                  const float[::1] v):
+                  const float[::1] v, kv="f16"):
         cdef size_t head_dim = k.shape[0], stride = v_stride(head_dim)
         require(head_dim > 0 and v.shape[0] == k.shape[0]
-                and pool.shape[1] >= kv_block_bytes(head_dim),
+                and pool.shape[1] >= kv_block_bytes(head_dim, kv),
                 f"blocks of {pool.shape[1]} bytes with K of {head_dim} and V of {v.shape[0]} values")
         require(block < <size_t>pool.shape[0] and slot < BLOCK,
                 f"slot {slot} of block {block}: {BLOCK} slots, {pool.shape[0]} blocks")
+        cdef c.pi_kv_append_ptr kernel = self.table.kv_append_f16
+        if kv == "f32":
+            kernel = self.table.kv_append_f32
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
-            self.table.kv_append_f16(&pool[block, 0], &k[0], &v[0], slot, head_dim, stride)
+            kernel(&pool[block, 0], &k[0], &v[0], slot, head_dim, stride)
             c.pi_fpmode_leave(mode)
 
     def attn(self, const float[:, ::1] q, const int32_t[::1] limit, const uint8_t[:, ::1] pool,
-             const int32_t[::1] block_table, size_t first, size_t last):
+             const int32_t[::1] block_table, size_t first, size_t last, kv="f16"):
         cdef size_t n = q.shape[0], head_dim = q.shape[1], stride = v_stride(head_dim), i
         cdef size_t n_blocks = (last + BLOCK - 1) // BLOCK
         require(n > 0 and head_dim > 0 and limit.shape[0] == q.shape[0],
                 f"{q.shape[0]} queries and {limit.shape[0]} limits")
         require(first % SEGMENT == 0 and first < last <= first + SEGMENT,
                 f"tokens {first} to {last}: one segment of {SEGMENT} at most")
-        require(pool.shape[1] >= kv_block_bytes(head_dim) and pool.shape[1] % 64 == 0
+        require(pool.shape[1] >= kv_block_bytes(head_dim, kv) and pool.shape[1] % 64 == 0
                 and n_blocks <= <size_t>block_table.shape[0],
                 f"blocks of {pool.shape[1]} bytes, {block_table.shape[0]} of them, for {last} "
                 f"tokens of {head_dim} values")
@@ -114,10 +118,13 @@ cdef class Kernels(MatrixKernels):
         args.kv, args.block_stride = &pool[0, 0], pool.shape[1]
         args.block_table, args.first, args.last = &block_table[0], first, last
         args.m, args.l, args.o = &m_out[0], &l_out[0, 0], &o_out[0, 0]
+        cdef c.pi_attn_ptr kernel = self.table.attn_kv_f16
+        if kv == "f32":
+            kernel = self.table.attn_kv_f32
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
-            self.table.attn_kv_f16(&args)
+            kernel(&args)
             c.pi_fpmode_leave(mode)
         return m, l, o
 
