@@ -17,6 +17,10 @@ cdef extern from "pyinfer/runtime.h" nogil:
 
     pi_status pi_runtime_create(pi_runtime **out, pi_isa isa, size_t n_threads)
     void pi_runtime_destroy(pi_runtime *rt)
+    pi_status pi_measure_read(pi_runtime *rt, const pi_walk *walk, const uint8_t *data,
+                              size_t bytes, double *bytes_per_second)
+    pi_status pi_measure_peak(pi_runtime *rt, cbool integer, size_t rounds,
+                              double *operations_per_second)
     void *pi_memory_map(size_t bytes)
     void pi_memory_unmap(void *memory, size_t bytes)
     size_t pi_cpu_count()

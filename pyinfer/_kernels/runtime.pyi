@@ -1,5 +1,7 @@
 """The runtime: chosen kernels, worker threads and how decode walks memory."""
 
+from typing import Any
+
 ISAS: tuple[str, ...]
 MAX_THREADS: int
 
@@ -51,3 +53,11 @@ class Runtime:
     """(streams per worker, bytes prefetched ahead into L1, into L2); never changes results."""
 
     def __init__(self, isa: str | None = None, threads: int | None = None) -> None: ...
+    def read_bandwidth(self, data: Any, walk: tuple[int, int, int] | None = None) -> float:
+        """Bytes per second of one pass over ``data`` (uint8, 64-byte aligned) on all workers."""
+
+    def peak_rate(self, kind: str, rounds: int = 1_000_000) -> float:
+        """Operations per second of one pass of multiply-adds (two operations each).
+
+        ``kind`` is ``"int8"`` (dot products) or ``"f32"`` (fused multiply-add).
+        """

@@ -1,5 +1,7 @@
 # Kernel table, thread pool and walk parameters of one process-local runtime. Documented in
 # runtime.pyi.
+from libc.stdint cimport uint8_t, uintptr_t
+
 from pyinfer._kernels cimport c_api as c
 from pyinfer._kernels cimport c_runtime as r
 from pyinfer._kernels.status cimport check_status
@@ -40,6 +42,13 @@ def choose_isa(isa=None):
     return isa
 
 
+def check_walk(value):
+    n_streams, near, far = value
+    if n_streams not in (1, 2, 4) or not 0 <= near <= 1 << 20 or not 0 <= far <= 1 << 20:
+        raise ValueError(f"walk {value!r}: 1, 2 or 4 streams, prefetch up to 1 MiB ahead")
+    return n_streams, near, far
+
+
 cdef class CancelFlag:
     def set(self):
         self.value = 1
@@ -76,9 +85,31 @@ cdef class Runtime:
 
     @walk.setter
     def walk(self, value):
-        n_streams, near, far = value
-        if n_streams not in (1, 2, 4) or not 0 <= near <= 1 << 20 or not 0 <= far <= 1 << 20:
-            raise ValueError(f"walk {value!r}: 1, 2 or 4 streams, prefetch up to 1 MiB ahead")
+        n_streams, near, far = check_walk(value)
         self.handle.walk.n_streams = n_streams
         self.handle.walk.prefetch_near = near
         self.handle.walk.prefetch_far = far
+
+    def read_bandwidth(self, const uint8_t[::1] data, walk=None):
+        cdef r.pi_walk how = self.handle.walk
+        cdef double rate = 0.0
+        cdef c.pi_status status
+        if walk is not None:
+            how.n_streams, how.prefetch_near, how.prefetch_far = check_walk(walk)
+        if data.shape[0] < 1 << 16 or <uintptr_t>&data[0] % 64 != 0:
+            raise ValueError("the data to read must be 64-byte aligned and at least 64 KiB")
+        with nogil:
+            status = r.pi_measure_read(self.handle, &how, &data[0], data.shape[0], &rate)
+        check_status(status, "measuring the read bandwidth")
+        return rate
+
+    def peak_rate(self, str kind, size_t rounds=1_000_000):
+        cdef double rate = 0.0
+        cdef c.pi_status status
+        if kind not in ("int8", "f32"):
+            raise ValueError(f"peak of {kind!r} is unknown, expected int8 or f32")
+        cdef bint integer = kind == "int8"
+        with nogil:
+            status = r.pi_measure_peak(self.handle, integer, rounds, &rate)
+        check_status(status, "measuring the multiply rate")
+        return rate
