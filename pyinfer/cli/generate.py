@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyinfer.cli.arguments import Parser, positive, switch
@@ -117,7 +118,7 @@ def _load(options: argparse.Namespace) -> LLM:
             "pyinfer: no --model given, running the embedded demo model "
             "(it only knows a few small tasks)"
         )
-    name = "the embedded model" if options.model is None else options.model
+    name = "the embedded model" if options.model is None else Path(options.model).name
     with ProgressBar(f"Loading {name}", "bytes") as bar:
         return pyinfer.load(
             options.model,
