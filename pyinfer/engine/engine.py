@@ -96,6 +96,7 @@ class Engine:
             max_step_tokens=model.max_step_tokens,
             max_logit_rows=model.max_logit_rows,
             max_running=max_running,
+            copy_block=model.copy_block,
         )
         self._sequences: dict[int, Sequence] = {}
         self._arrivals = 0

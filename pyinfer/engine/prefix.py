@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from pyinfer.model.cache import BlockPool, BlockTable
 from pyinfer.model.step import BLOCK_TOKENS
 
 Tokens = npt.NDArray[np.int32]
+
+_MOST_LOOKED_AT = 64
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class PrefixCache:
         # Oldest first. A node is always younger than the nodes after it, so what is taken from the
         # old end has nothing behind it.
         self._nodes: OrderedDict[tuple[int, bytes], PrefixNode] = OrderedDict()
+        # The nodes after each node, by its number.
+        self._after: dict[int, dict[bytes, PrefixNode]] = {}
         self._last_number = 0
         self.queried_tokens = 0
         self.hit_tokens = 0
@@ -73,6 +78,25 @@ class PrefixCache:
         self._touch(found[-1] if found else None)
         return found
 
+    def match_part(self, node: PrefixNode | None, tokens: Tokens) -> tuple[PrefixNode | None, int]:
+        """The block after ``node`` that begins most like ``tokens``, and how many are equal."""
+        best, length = None, 0
+        wanted = tokens[:BLOCK_TOKENS]
+        after = self._after.get(node.number if node else 0, {})
+        # The latest ones, so that a beginning with very many continuations costs little.
+        for content, candidate in islice(reversed(after.items()), _MOST_LOOKED_AT):
+            held = np.frombuffer(content, np.int32)[: len(wanted)]
+            differs = np.flatnonzero(held != wanted)
+            equal = int(differs[0]) if len(differs) else len(wanted)
+            if equal > length:
+                best, length = candidate, equal
+        self._touch(best)
+        return best, length
+
+    def holds(self, node: PrefixNode) -> bool:
+        """Whether ``node`` has not been evicted."""
+        return self._nodes.get(node.key) is node
+
     def insert(
         self, parent: PrefixNode | None, tokens: Tokens, table: BlockTable, index: int
     ) -> PrefixNode:
@@ -88,6 +112,7 @@ class PrefixCache:
             node = PrefixNode(key, self._last_number, table.blocks[index], parent)
             self._pool.share((node.block,))
             self._nodes[key] = node
+            self._after.setdefault(key[0], {})[key[1]] = node
         elif node.block != table.blocks[index]:
             table.replace(index, node.block)
         self._touch(node)
@@ -108,12 +133,17 @@ class PrefixCache:
                 chosen.append(key)
         for key in chosen:
             self._pool.release((self._nodes.pop(key).block,))
+            siblings = self._after[key[0]]
+            del siblings[key[1]]
+            if not siblings:
+                del self._after[key[0]]
         return len(chosen)
 
     def clear(self) -> None:
         """Drop every block that nobody else holds, and forget the others."""
         self._pool.release(node.block for node in self._nodes.values())
         self._nodes.clear()
+        self._after.clear()
 
     def _touch(self, node: PrefixNode | None) -> None:
         while node is not None:

@@ -9,6 +9,10 @@ makes progress. What is computed never depends on this order.
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
 
 from pyinfer.engine.pacing import SMALLEST_CHUNK, Pacer
 from pyinfer.engine.prefix import PrefixCache
@@ -17,6 +21,9 @@ from pyinfer.model.cache import BlockPool, blocks_for
 from pyinfer.model.step import BLOCK_TOKENS
 
 Plan = list[tuple[Sequence, int]]
+
+# Fewer equal tokens are computed again: a step does them in passing.
+_SMALLEST_COPY = 4
 
 
 class Scheduler:
@@ -31,6 +38,8 @@ class Scheduler:
         Limits of one step of the model.
     max_running : int
         Most sequences that run at once.
+    copy_block : callable
+        Copies the cache content of one block (first argument) over another.
 
     Attributes
     ----------
@@ -48,6 +57,7 @@ class Scheduler:
         max_step_tokens: int,
         max_logit_rows: int,
         max_running: int,
+        copy_block: Callable[[int, int], None],
     ) -> None:
         self.pool = pool
         self.prefix = PrefixCache(pool)
@@ -55,6 +65,7 @@ class Scheduler:
         self.running: list[Sequence] = []
         self.preemptions = 0
         self._pacer = pacer
+        self._copy_block = copy_block
         self._max_logit_rows = max_logit_rows
         # All running answers fit one step, so none waits for its turn.
         self._max_running = min(max_running, max_logit_rows, max_step_tokens // SMALLEST_CHUNK)
@@ -141,17 +152,37 @@ class Scheduler:
     def _take_known(self, sequence: Sequence) -> None:
         """Adopt the cached blocks that continue a sequence; it stands at the end of a block."""
         # The last token is always computed: its logits are wanted.
-        nodes = self.prefix.match(sequence.tokens[: sequence.n_tokens - 1])[sequence.n_registered :]
-        if not nodes:
-            return
-        sequence.table.truncate(sequence.n_computed)
-        sequence.table.adopt([node.block for node in nodes])
-        sequence.n_computed += len(nodes) * BLOCK_TOKENS
-        sequence.n_registered += len(nodes)
-        sequence.node = nodes[-1]
+        known = sequence.tokens[: sequence.n_tokens - 1]
+        nodes = self.prefix.match(known)[sequence.n_registered :]
+        before = sequence.n_computed
+        if nodes:
+            sequence.table.truncate(before)
+            sequence.table.adopt([node.block for node in nodes])
+            sequence.n_computed += len(nodes) * BLOCK_TOKENS
+            sequence.n_registered += len(nodes)
+            sequence.node = nodes[-1]
+        self._copy_part(sequence, known[sequence.n_computed :])
         if not sequence.preemptions:
-            sequence.n_cached += len(nodes) * BLOCK_TOKENS
-            self.prefix.hit_tokens += len(nodes) * BLOCK_TOKENS
+            sequence.n_cached += sequence.n_computed - before
+            self.prefix.hit_tokens += sequence.n_computed - before
+
+    def _copy_part(self, sequence: Sequence, tokens: npt.NDArray[np.int32]) -> None:
+        """Copy the cached beginning of the next block, if some block begins alike.
+
+        A prompt that continues an earlier one diverges inside a block; this saves the tokens up to
+        that point.
+        """
+        source, equal = self.prefix.match_part(sequence.node, tokens)
+        if source is None or equal < _SMALLEST_COPY:
+            return
+        if not self.pool.free:
+            self.prefix.evict(1)
+            if not self.prefix.holds(source):
+                return
+        sequence.table.truncate(sequence.n_computed)
+        if sequence.table.grow(sequence.n_computed + equal):
+            self._copy_block(source.block, sequence.table.blocks[-1])
+            sequence.n_computed += equal
 
     def _add_prompts(
         self, prompts: list[Sequence], decoding: int, chosen: dict[Sequence, int]

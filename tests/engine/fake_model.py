@@ -155,6 +155,13 @@ class FakeModel:
         rows = [self.row_of(prefix[: i + 1]) for i in range(first, end)]
         return [replace(row, finite=False) for row in rows] if self.spoil(span) else rows
 
+    def copy_block(self, source: int, target: int) -> None:
+        assert source != target
+        if self.pool is not None:
+            assert self.pool.references(target) == 1
+            assert self.pool.references(source) >= 1
+        self._cells[target] = self._cells[source]
+
     def close(self) -> None:
         self.closed = True
 
