@@ -23,6 +23,8 @@ pi_attn_merge_fn pi_attn_merge_scalar;
 pi_kv_append_fn pi_kv_append_f16_scalar, pi_kv_append_f32_scalar;
 pi_head_stats_fn pi_head_stats_f32_scalar;
 pi_head_select_fn pi_head_select_f32_scalar;
+pi_read_fn pi_limits_read_scalar;
+pi_peak_fn pi_limits_dot_scalar, pi_limits_fma_scalar;
 
 #define SET_FORMATS(k, op)                                                                         \
     (k)->op[PI_FORMAT_F32] = pi_##op##_f32_scalar;                                                 \
@@ -50,6 +52,9 @@ static void fill_scalar(struct pi_kernels *k) {
     k->kv_append_f32 = pi_kv_append_f32_scalar;
     k->head_stats = pi_head_stats_f32_scalar;
     k->head_select = pi_head_select_f32_scalar;
+    k->limit_read = pi_limits_read_scalar;
+    k->limit_dot = pi_limits_dot_scalar;
+    k->limit_fma = pi_limits_fma_scalar;
 }
 
 enum pi_status pi_kernels_init(struct pi_kernels *kernels, enum pi_isa isa) {

@@ -130,4 +130,18 @@ typedef void pi_head_stats_fn(struct pi_head_stats *stats, const float *logits, 
 typedef size_t pi_head_select_fn(int32_t *index, size_t capacity, const float *logits, size_t n,
                                  float threshold);
 
+/* The limits of the machine, for reports and the tuner.
+ * Read: every byte of n_streams runs of `bytes` (multiple of 1024) each, walked in lockstep with the
+ * given prefetch distances; returns a value that depends on all of them.
+ * Peak: `rounds` rounds of independent multiply-adds; returns the operations done (a multiply-add
+ * is two) and stores a value that depends on all of them. */
+struct pi_read_args {
+    const uint8_t *data[PI_MAX_STREAMS];
+    size_t n_streams;
+    size_t bytes;
+    size_t prefetch_near, prefetch_far;
+};
+typedef uint64_t pi_read_fn(const struct pi_read_args *args);
+typedef double pi_peak_fn(float *sink, size_t rounds);
+
 #endif

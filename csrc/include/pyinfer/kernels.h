@@ -24,6 +24,9 @@ struct pi_kernels {
     pi_kv_append_fn *kv_append_f32;
     pi_head_stats_fn *head_stats;
     pi_head_select_fn *head_select;
+    pi_read_fn *limit_read;
+    pi_peak_fn *limit_dot; /* 8-bit integer dot products */
+    pi_peak_fn *limit_fma; /* f32 fused multiply-add */
 };
 
 /* Fills the table for the highest level <= isa. PI_ERR_UNSUPPORTED if the CPU or the build lacks

@@ -69,6 +69,13 @@ struct pi_chunk {
 void pi_split_begin(struct pi_worker *worker, const struct pi_split *split);
 bool pi_split_next(struct pi_worker *worker, const struct pi_split *split, struct pi_chunk *chunk);
 
+/* One timed pass of reading `bytes` of `data` (64-byte aligned) on all workers, and of `rounds`
+ * rounds of multiply-adds on each worker. */
+enum pi_status pi_measure_read(struct pi_runtime *rt, const struct pi_walk *walk,
+                               const uint8_t *data, size_t bytes, double *bytes_per_second);
+enum pi_status pi_measure_peak(struct pi_runtime *rt, bool integer, size_t rounds,
+                               double *operations_per_second);
+
 /* Anonymous memory, 2 MiB aligned, backed by huge pages where the system grants them, committed on
  * first touch. NULL if the address space is refused. */
 void *pi_memory_map(size_t bytes);
