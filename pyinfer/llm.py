@@ -347,7 +347,8 @@ class LLM:
         request = Request(
             request_id=self._worker.new_id(), tokens=tokens, params=params, stream=stream
         )
-        return Job(request, builder, progress, self.info.load_ns, self.info.bytes_per_token)
+        info = self.info
+        return Job(request, builder, progress, info.load_ns, info.bytes_per_token, owner=self)
 
     def _hook_factory(self) -> Callable[[Request], Hooks | None]:
         tokenizer = self._tokenizer

@@ -28,6 +28,8 @@ class Job:
         Told about the evaluation of the prompt.
     load_ns, bytes_per_token : int
         For the timings of the answer.
+    owner : object
+        Kept alive while the answer is generated: the model is closed with its last reference.
     generation : Generation or None
         Set when the answer is complete.
     """
@@ -37,6 +39,7 @@ class Job:
     progress: PromptProgress | None
     load_ns: int
     bytes_per_token: int
+    owner: object
     generation: Generation | None = None
 
     def take(self, event: Event) -> list[Chunk]:
@@ -173,6 +176,10 @@ class AsyncTextStream:
                 self.cancel()
                 raise
         return chunks.popleft()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_handle"):
+            self.cancel()
 
     def cancel(self) -> None:
         """End the generation soon; the iteration then ends with what there is."""

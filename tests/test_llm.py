@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -350,6 +351,16 @@ def test_a_stream_that_is_left_or_lost_is_cancelled(script: Scripted, llm: LLM) 
     assert out.finish_reason in ("cancelled", "length")
     next(llm.stream("x", params=endless))
     wait_until_idle(llm)
+
+
+def test_a_model_without_other_references_lives_as_long_as_its_streams(script: Scripted) -> None:
+    script.say("abc")
+    stream = make_llm(script.model, script.tokenizer).stream("x", params=GREEDY)
+    gc.collect()
+    assert stream.result().text == "abc"
+    del stream
+    gc.collect()
+    assert script.model.closed
 
 
 def test_ctrl_c_ends_the_generation_and_keeps_what_there_is(script: Scripted, llm: LLM) -> None:
