@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -13,9 +15,7 @@ from .weights import activations, random_rows
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_scalar_follows_the_contract(
-    scalar: Kernels, rng: np.random.Generator, fmt: str
-) -> None:
+def test_scalar_follows_the_contract(scalar: Kernels, rng: np.random.Generator, fmt: str) -> None:
     rows = random_rows(rng, fmt, 32, 256)
     x = rng.standard_normal((16, 256), dtype=np.float32)
     found = scalar.gemm(fmt, scalar.pack(fmt, rows, 256), activations(scalar, fmt, x, 8))
@@ -31,8 +31,7 @@ def test_gemm_equals_scalar_gemv(
     panels = scalar.pack(fmt, random_rows(rng, fmt, n_rows, n_cols), n_cols)
     x = rng.standard_normal((24, n_cols), dtype=np.float32)
     expected = [
-        scalar.gemv(fmt, panels, activations(scalar, fmt, x[t : t + 8].copy()))
-        for t in (0, 8, 16)
+        scalar.gemv(fmt, panels, activations(scalar, fmt, x[t : t + 8].copy())) for t in (0, 8, 16)
     ]
     for n_tiles in (1, 2, 3):
         part = activations(kernels, fmt, x[: 8 * n_tiles].copy(), 8)
@@ -48,7 +47,7 @@ def test_several_passes_equal_one(
     panels = kernels.pack(fmt, random_rows(rng, fmt, 64, 768), 768)
     x = activations(kernels, fmt, rng.standard_normal((16, 768), dtype=np.float32), 8)
     out = np.full((16, 64), np.nan, dtype=np.float32)
-    for first, last in zip(borders[:-1], borders[1:], strict=True):
+    for first, last in pairwise(borders):
         kernels.gemm(fmt, panels, x, first, last - first, first > 0, out)
     assert_same_bits(out, kernels.gemm(fmt, panels, x))
 

@@ -11,9 +11,7 @@ QUANTIZED = [fmt for fmt in FORMATS if format_info(fmt).quantized]
 FLOATS = [fmt for fmt in FORMATS if not format_info(fmt).quantized]
 
 
-def random_rows(
-    rng: np.random.Generator, fmt: str, n_rows: int, n_cols: int
-) -> NDArray[np.uint8]:
+def random_rows(rng: np.random.Generator, fmt: str, n_rows: int, n_cols: int) -> NDArray[np.uint8]:
     """Rows with every bit pattern of the quantized weights and scales of ordinary size."""
     info = format_info(fmt)
     if not info.quantized:

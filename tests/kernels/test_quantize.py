@@ -1,0 +1,170 @@
+"""File formats: the gguf package's bytes, on every level."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from pyinfer._kernels.kernels import FORMATS, Kernels, format_info
+
+from .bits import assert_same_bits
+from .weights import QUANTIZED
+
+GGUF_TYPES = {
+    "f32": gguf.GGMLQuantizationType.F32,
+    "f16": gguf.GGMLQuantizationType.F16,
+    "bf16": gguf.GGMLQuantizationType.BF16,
+    "q8_0": gguf.GGMLQuantizationType.Q8_0,
+    "q4_0": gguf.GGMLQuantizationType.Q4_0,
+}
+
+
+def reference_bytes(fmt: str, x: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the gguf package's file rows of x."""
+    with np.errstate(over="ignore"):  # a value beyond f16 becomes Inf
+        rows = gguf.quants.quantize(x, GGUF_TYPES[fmt])
+    return np.ascontiguousarray(rows).view(np.uint8).reshape(x.shape[0], -1)
+
+
+def weight_like(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Weights of many shapes of distribution: normal, on a coarse grid, from bf16, with ties."""
+    normal = rng.standard_normal((64, 512), dtype=np.float32)
+    grid = np.round(rng.standard_normal((64, 512)) * 4).astype(np.float32) * np.float32(0.3)
+    bf16 = (normal.view(np.uint32) & 0xFFFF0000).view(np.float32)
+    ties = rng.choice(np.array([-1, 1, 0.5, 0.0625, 0], dtype=np.float32), (64, 512))
+    scaled = normal * np.float32(10) ** rng.integers(-12, 4, (64, 1)).astype(np.float32)
+    return np.concatenate([normal, grid, bf16, ties, scaled]).astype(np.float32)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_quantize_gives_the_reference_bytes(
+    kernels: Kernels, rng: np.random.Generator, fmt: str
+) -> None:
+    x = weight_like(rng)
+    np.testing.assert_array_equal(kernels.quantize(fmt, x), reference_bytes(fmt, x))
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_dequantize_gives_the_reference_values(
+    kernels: Kernels, rng: np.random.Generator, fmt: str
+) -> None:
+    rows = reference_bytes(fmt, weight_like(rng))
+    raw = rows.view(np.float32) if fmt == "f32" else rows
+    expected = gguf.quants.dequantize(raw, GGUF_TYPES[fmt])
+    assert_same_bits(kernels.dequantize(fmt, rows), np.asarray(expected, dtype=np.float32))
+
+
+@pytest.mark.parametrize("fmt", QUANTIZED)
+def test_published_blocks(kernels: Kernels, test_data: Path, fmt: str) -> None:
+    folder = test_data / "ggml-quants"
+    x = np.fromfile(folder / f"{fmt}_64_noim_input.bin", dtype=np.float32).reshape(2, 64)
+    blocks = np.fromfile(folder / f"{fmt}_64_noim_expected.bin", dtype=np.uint8).reshape(2, -1)
+    values = np.fromfile(folder / f"{fmt}_64_noim_dequant.bin", dtype=np.float32).reshape(2, 64)
+    np.testing.assert_array_equal(kernels.quantize(fmt, x), blocks)
+    assert_same_bits(kernels.dequantize(fmt, blocks), values)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("fmt", QUANTIZED)
+def test_a_bad_value_makes_its_block_nan(
+    kernels: Kernels, scalar: Kernels, rng: np.random.Generator, fmt: str, bad: float
+) -> None:
+    x = rng.standard_normal((32, 96), dtype=np.float32)
+    x[np.arange(32), 32 + np.arange(32)] = bad
+    blocks = kernels.quantize(fmt, x)
+    np.testing.assert_array_equal(blocks, scalar.quantize(fmt, x))
+    back = kernels.dequantize(fmt, blocks)
+    assert np.isnan(back[:, 32:64]).all()
+    assert np.isfinite(back[:, :32]).all()
+    assert np.isfinite(back[:, 64:]).all()
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 15, 16, 17, 33, 1001])
+@pytest.mark.parametrize("fmt", ["f16", "bf16", "f32"])
+def test_lengths_without_blocks(
+    kernels: Kernels, rng: np.random.Generator, fmt: str, n: int
+) -> None:
+    x = rng.standard_normal((3, n), dtype=np.float32)
+    rows = kernels.quantize(fmt, x)
+    np.testing.assert_array_equal(rows, reference_bytes(fmt, x))
+    raw = rows.view(np.float32) if fmt == "f32" else rows
+    expected = gguf.quants.dequantize(raw, GGUF_TYPES[fmt])
+    assert_same_bits(kernels.dequantize(fmt, rows), np.asarray(expected, dtype=np.float32))
+
+
+def test_all_f16_values(kernels: Kernels) -> None:
+    half = np.arange(65536, dtype=np.uint16)
+    found = kernels.dequantize("f16", half.view(np.uint8).reshape(1, -1))
+    assert_same_bits(found[0], half.view(np.float16).astype(np.float32))
+    back = kernels.quantize("f16", found).view(np.float16)[0]
+    number = ~np.isnan(half.view(np.float16))
+    np.testing.assert_array_equal(back.view(np.uint16)[number], half[number])
+    assert np.isnan(back[~number]).all()
+
+
+def test_all_bf16_values(kernels: Kernels) -> None:
+    half = np.arange(65536, dtype=np.uint16)
+    found = kernels.dequantize("bf16", half.view(np.uint8).reshape(1, -1))
+    assert_same_bits(found[0], (half.astype(np.uint32) << 16).view(np.float32))
+    back = kernels.quantize("bf16", found).view(np.uint16)[0]
+    number = ~np.isnan(found[0])
+    np.testing.assert_array_equal(back[number], half[number])
+
+
+@pytest.mark.parametrize("fmt", ["f16", "bf16"])
+def test_rounding_borders(kernels: Kernels, fmt: str) -> None:
+    """Around the middle of every pair of neighbours: below, on it, above."""
+    half = np.arange(0x7C00 if fmt == "f16" else 0x7F80, dtype=np.uint16)
+    if fmt == "f16":
+        low = half.view(np.float16).astype(np.float64)
+        high = np.append(low[1:], 65536.0)
+    else:
+        half = half[half >= 0x80]  # smaller ones are denormal f32, which the mode flushes
+        low = (half.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+        high = np.append(low[1:], 2.0**128)
+    middle = ((low + high) / 2).astype(np.float32)
+    x = np.stack([np.nextafter(middle, np.float32(0)), middle, -np.nextafter(middle, np.inf)])
+    x = np.ascontiguousarray(x[:, np.abs(x).min(axis=0) >= np.finfo(np.float32).tiny])
+    np.testing.assert_array_equal(kernels.quantize(fmt, x), reference_bytes(fmt, x))
+
+
+@pytest.mark.parametrize("fmt", QUANTIZED)
+@settings(deadline=None, max_examples=200)
+@given(
+    x=arrays(
+        np.float32,
+        (1, 64),
+        elements=st.floats(
+            width=32, allow_subnormal=False, min_value=-(2.0**100), max_value=2.0**100
+        ),
+    )
+)
+def test_any_finite_block(fmt: str, x: NDArray[np.float32]) -> None:
+    scalar, best = Kernels("scalar"), Kernels()
+    blocks = best.quantize(fmt, x)
+    np.testing.assert_array_equal(blocks, scalar.quantize(fmt, x))
+    assert blocks.shape[1] == 2 * format_info(fmt).block_bytes
+    amax = np.abs(x).reshape(2, 32).max(axis=1)
+    if amax.max() < 8 * 65504 and amax.min() > 1e-2:
+        steps = {"q8_0": 127, "q4_0": 8}[fmt]
+        error = np.abs(best.dequantize(fmt, blocks) - x).reshape(2, 32).max(axis=1)
+        assert (error <= amax / steps * 1.01).all()
+
+
+@pytest.mark.parametrize("fmt", QUANTIZED)
+def test_denormals_count_as_zero(kernels: Kernels, scalar: Kernels, fmt: str) -> None:
+    x = np.zeros((4, 32), dtype=np.float32)
+    x[0, 5] = 1e-40
+    x[1] = -1e-40
+    x[2, 3], x[2, 4] = 1e-39, 1e-3
+    x[3, 0] = -0.0
+    found = kernels.quantize(fmt, x)
+    np.testing.assert_array_equal(found, scalar.quantize(fmt, x))
+    assert not kernels.dequantize(fmt, found[[0, 1, 3]]).any()
