@@ -32,6 +32,8 @@ def prompt_interrupts() -> Iterator[None]:
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     old = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     ended = threading.Event()
     threading.Thread(

@@ -1,20 +1,10 @@
-"""The ``pyinfer`` command: chooses the subcommand and turns its end into an exit status."""
+"""Entry of the ``pyinfer`` command. Imports next to nothing, so that Ctrl-C is safe at once."""
 
 from __future__ import annotations
 
-import argparse
-import io
 import signal
 import sys
-import threading
 from collections.abc import Sequence
-from types import FrameType
-
-from pyinfer.cli import generate
-from pyinfer.cli.arguments import Parser
-from pyinfer.cli.interrupt import leave, prompt_interrupts
-from pyinfer.cli.outcome import EXIT_INTERRUPT, OutputClosedError, TerminatedError, exit_status
-from pyinfer.errors import UsageError
 
 
 def main(argv: Sequence[str] | None = None, command: str | None = None) -> int:
@@ -23,79 +13,20 @@ def main(argv: Sequence[str] | None = None, command: str | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments after the program's name; by default those of the process.
+        Arguments after the program's name. None means that this is the process's main program:
+        its own arguments are taken, and an interrupt ends it without waiting for threads.
     command : str, optional
         Run this subcommand; ``argv`` does not name one then.
     """
+    if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # While modules are loaded an interrupt just ends the process, without a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from pyinfer.cli.commands import execute
+
     arguments = sys.argv[1:] if argv is None else list(argv)
-
-    def run() -> int:
-        _stop_on_sigterm()
-        if sys.stdout is None:
-            raise OutputClosedError
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # for terminals that are not UTF-8
-        try:
-            options = _parse(arguments, command)
-            status: int = options.run(options)
-        except SystemExit as end:  # argparse has printed its help
-            status = int(end.code or 0)
-        sys.stdout.flush()
-        return status
-
-    with prompt_interrupts():
-        status = exit_status(run)
-        if status == EXIT_INTERRUPT and argv is None:
-            leave()  # an orderly shutdown would wait for threads that still load
-    return status
+    return execute(arguments, command, is_process=argv is None)
 
 
 def run(command: str | None = None) -> None:
     """Run as the process's main program."""
     sys.exit(main(command=command))
-
-
-def _parse(arguments: Sequence[str], command: str | None) -> argparse.Namespace:
-    if command is not None:
-        parser = Parser(prog=f"python -m pyinfer.{command}", description=generate.DESCRIPTION)
-        generate.add_arguments(parser)
-        return parser.parse_args(arguments)
-    parser = Parser(
-        prog="pyinfer", description="DeepSeek-R1-Distill-Qwen on a CPU, on hand-written kernels."
-    )
-    parser.add_argument("--version", action="store_true", help="print the version and exit")
-    parser.add_argument(
-        "-v", dest="details", action="store_true", help="with --version: kernels, threads, memory"
-    )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    generate.add_arguments(
-        commands.add_parser("generate", help=generate.HELP, description=generate.DESCRIPTION)
-    )
-    options = parser.parse_args(arguments)
-    if options.version:
-        options.run = _version
-    elif not hasattr(options, "run"):
-        raise UsageError("no command given", hint="See pyinfer --help")
-    return options
-
-
-def _version(options: argparse.Namespace) -> int:
-    from pyinfer import __version__
-
-    print(f"pyinfer {__version__}")
-    if options.details:
-        from pyinfer.diagnose.build import build_facts
-
-        for name, value in build_facts().items():
-            print(f"{name + ':':<12} {value}")
-    return 0
-
-
-def _stop_on_sigterm() -> None:
-    """Let SIGTERM unwind the stack, so that the terminal and the model are left in order."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise TerminatedError
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,87 @@
+"""Chooses the subcommand and turns its end into an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from types import FrameType
+
+from pyinfer.cli import generate
+from pyinfer.cli.arguments import Parser
+from pyinfer.cli.interrupt import leave, prompt_interrupts
+from pyinfer.cli.outcome import EXIT_INTERRUPT, OutputClosedError, TerminatedError, exit_status
+from pyinfer.errors import UsageError
+
+
+def execute(arguments: Sequence[str], command: str | None, is_process: bool) -> int:
+    """Run one command line and return its exit status; see :func:`pyinfer.cli.main.main`."""
+
+    def run() -> int:
+        _stop_on_sigterm()
+        if sys.stdout is None:
+            raise OutputClosedError
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # for terminals that are not UTF-8
+        try:
+            options = _parse(arguments, command)
+            status: int = options.run(options)
+        except SystemExit as end:  # argparse has printed its help
+            status = int(end.code or 0)
+        sys.stdout.flush()
+        return status
+
+    with prompt_interrupts():
+        status = exit_status(run)
+        if status == EXIT_INTERRUPT and is_process:
+            leave()  # an orderly shutdown would wait for threads that still load
+    return status
+
+
+def _parse(arguments: Sequence[str], command: str | None) -> argparse.Namespace:
+    if command is not None:
+        parser = Parser(prog=f"python -m pyinfer.{command}", description=generate.DESCRIPTION)
+        generate.add_arguments(parser)
+        return parser.parse_args(arguments)
+    parser = Parser(
+        prog="pyinfer", description="DeepSeek-R1-Distill-Qwen on a CPU, on hand-written kernels."
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument(
+        "-v", dest="details", action="store_true", help="with --version: kernels, threads, memory"
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    generate.add_arguments(
+        commands.add_parser("generate", help=generate.HELP, description=generate.DESCRIPTION)
+    )
+    options = parser.parse_args(arguments)
+    if options.version:
+        options.run = _version
+    elif not hasattr(options, "run"):
+        raise UsageError("no command given", hint="See pyinfer --help")
+    return options
+
+
+def _version(options: argparse.Namespace) -> int:
+    from pyinfer import __version__
+
+    print(f"pyinfer {__version__}")
+    if options.details:
+        from pyinfer.diagnose.build import build_facts
+
+        for name, value in build_facts().items():
+            print(f"{name + ':':<12} {value}")
+    return 0
+
+
+def _stop_on_sigterm() -> None:
+    """Let SIGTERM unwind the stack, so that the terminal and the model are left in order."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
