@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyinfer._kernels.runtime import Runtime
     from pyinfer.answer import Chunk, Generation, Timings, Usage
     from pyinfer.engine.params import SamplingParams
     from pyinfer.errors import (
@@ -62,6 +63,7 @@ _HOME = {
     **dict.fromkeys(("AsyncTextStream", "TextStream"), "pyinfer.streams"),
     "LLM": "pyinfer.llm",
     "ModelInfo": "pyinfer.model_info",
+    "Runtime": "pyinfer._kernels.runtime",
     "load": "pyinfer.loading",
 }
 
@@ -81,6 +83,7 @@ __all__ = [
     "NumericError",
     "PyinferError",
     "RequestError",
+    "Runtime",
     "SamplingParams",
     "TextStream",
     "Timings",

@@ -19,6 +19,7 @@ import pytest
 import pyinfer
 from pyinfer import LLM, SamplingParams
 from pyinfer.config import GenerationDefaults
+from pyinfer.engine.sampler import Sampler
 from pyinfer.errors import ContextLengthError, EngineError, NumericError, RequestError
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.model_info import ModelInfo
@@ -486,6 +487,25 @@ def test_a_random_checkpoint_runs_alone_batched_and_again_with_equal_tokens(
             token_ids=prompts[3], params=SamplingParams(temperature=0, max_tokens=1)
         )
         assert greedy.token_ids == [int(logits[-1, :N_TOKENS].argmax())]
+
+
+@pytest.mark.parametrize("request_values", [{"top_p": 0.9}, {"top_k": 5, "min_p": 0.02}, {}])
+def test_sampled_tokens_follow_from_the_logits(
+    tokenizer_folder: Path, request_values: dict[str, Any]
+) -> None:
+    """The kernels' candidates and normaliser lead to the tokens that the full rows lead to."""
+    params = SamplingParams(
+        seed=4, max_tokens=60, temperature=1.3, repetition_penalty=1.1, **request_values
+    )
+    prompt = list(range(40))
+    with pyinfer.load(tokenizer_folder, ctx_size=512) as llm:
+        tokens = llm.generate(token_ids=prompt, params=params).token_ids
+        sampler = Sampler(params.filled(llm.defaults), N_TOKENS, eos_ids=llm.defaults.eos_token_ids)
+        rows = llm.logits(prompt + tokens)
+    sampler.start(prompt)
+    for i, token in enumerate(tokens, len(prompt)):
+        assert sampler.choose(make_row(rows[i - 1], N_TOKENS, N_TOKENS), i) == token
+        sampler.accept(token)
 
 
 def test_a_folder_whose_tokenizer_is_too_large_is_refused(tmp_path: Path) -> None:
