@@ -279,7 +279,7 @@ def _uniform_arrays(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _gguf_vocab_size(fields: Fields, vocab_rows: int | None) -> int:
     tokens = fields.data.get("tokenizer.ggml.tokens")
-    if tokens is not None and not isinstance(tokens, Sequence):
+    if tokens is not None and (isinstance(tokens, str) or not isinstance(tokens, Sequence)):
         raise fields.fail("tokenizer.ggml.tokens", "an array of strings")
     n_tokens = 0 if tokens is None else len(tokens)
     if vocab_rows is None:

@@ -114,6 +114,13 @@ def test_yarn_fields_and_context() -> None:
     assert outer.rope_scaling.original_max_position == 1000
 
 
+def test_yarn_limits_are_inclusive() -> None:
+    scaling = read(yarn={"factor": 1, "beta_fast": 2, "beta_slow": 2}).rope_scaling
+    assert scaling == YarnScaling(1.0, 4096, 2.0, 2.0)
+    scaling = read(yarn={"factor": limits.MAX_ROPE_FACTOR}).rope_scaling
+    assert scaling == YarnScaling(limits.MAX_ROPE_FACTOR, 4096)
+
+
 def test_attention_scale() -> None:
     assert YarnScaling(4.0, 1).attention_scale == 0.1 * math.log(4) + 1
     assert YarnScaling(1.0, 1).attention_scale == 1.0
@@ -153,6 +160,11 @@ def test_head_dim() -> None:
     with pytest.raises(ModelFormatError, match="head size of 15"):
         read(hidden=60)
     assert read(heads=3, kv_heads=3, head_dim=32).head_dim == 32
+    assert read(hidden=4096).head_dim == limits.MAX_HEAD_DIM
+    with pytest.raises(ModelFormatError, match="head size of 1025"):
+        read(hidden=4100)
+    with pytest.raises(ModelFormatError, match="head_dim must be even"):
+        read(head_dim=15)
 
 
 # --- what is refused ----------------------------------------------------------------------------
@@ -275,6 +287,13 @@ def test_limits_are_inclusive() -> None:
         max_position_embeddings=limits.MAX_CONTEXT,
     )
     assert config.max_position == limits.MAX_CONTEXT
+
+
+def test_messages_stay_short() -> None:
+    for value in (10**4000, "x" * 10**6, ["x"] * 10**6, dict.fromkeys(range(10**5)), b"1" * 10**6):
+        with pytest.raises(ModelFormatError) as caught:
+            read(hidden_size=value)
+        assert len(str(caught.value)) < 200
 
 
 def test_auto_map_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

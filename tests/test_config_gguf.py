@@ -44,6 +44,24 @@ def test_gguf_config() -> None:
         ModelConfig.from_gguf(metadata | {"qwen2.vocab_size": 321}, vocab_rows=320)
 
 
+def test_gguf_vocabulary_size() -> None:
+    metadata = gguf_keys()
+    assert ModelConfig.from_gguf(metadata, vocab_rows=320).vocab_size == 320
+    bare = metadata | {"tokenizer.ggml.tokens": None}
+    for rows in (1, limits.MAX_VOCAB):
+        assert ModelConfig.from_gguf(bare, vocab_rows=rows).vocab_size == rows
+    with pytest.raises(ModelFormatError, match="embedding has 1048577 rows"):
+        ModelConfig.from_gguf(bare, vocab_rows=limits.MAX_VOCAB + 1)
+    for tokens in ("<s>", 7, np.array([1, 2])):
+        with pytest.raises(ModelFormatError, match=r"tokens must be an array of strings"):
+            ModelConfig.from_gguf(metadata | {"tokenizer.ggml.tokens": tokens})
+
+
+def test_gguf_window_over_the_whole_context() -> None:
+    assert read_gguf(qwen2__attention__sliding_window=4096) == read_gguf()
+    assert read_gguf(qwen2__attention__sliding_window=0) == read_gguf()
+
+
 def test_gguf_values_per_layer() -> None:
     same = np.array([96, 96], np.int32)
     assert read_gguf(qwen2__feed_forward_length=same).intermediate_size == 96
@@ -59,6 +77,7 @@ def test_gguf_rope_scaling() -> None:
     assert read_gguf(**yarn).max_position == 131072
     betas = {key + "yarn_beta_fast": 16.0, key + "yarn_beta_slow": 2.0}
     assert read_gguf(**yarn, **betas).rope_scaling == YarnScaling(4.0, 32768, 16.0, 2.0)
+    assert read_gguf(**yarn | {key + "factor": 1.0}).rope_scaling == YarnScaling(1.0, 32768)
     on_top = read_gguf(**yarn, **{key + "attn_factor": 0.5}).rope_scaling
     assert on_top is not None
     assert on_top.attention_scale == 0.5 * (0.1 * math.log(4) + 1)

@@ -93,3 +93,5 @@ def test_wrong_fields(tmp_path: Path) -> None:
     for kind, value in ((STR, "2"), (I32, -1), (U16, 1025), (ARR, Array(U16, [2]))):
         path.write_bytes(build([("split.count", kind, value)]).data)
         refuse(path, r"split\.count must be an integer from 0 to 1024")
+    path.write_bytes(build([("split.count", U16, 1024)]).data)
+    refuse(path, r"part of a model in 1024 files")
