@@ -1,0 +1,35 @@
+/* Guarded buffers; see guarded.h. */
+#define _DEFAULT_SOURCE
+#include "guarded.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE 4096
+
+static void fail(const char *what) {
+    perror(what);
+    exit(2);
+}
+
+struct guarded guarded_new(size_t bytes, bool at_end) {
+    struct guarded g = {.bytes = bytes};
+    const size_t inner = (bytes + PAGE - 1) / PAGE * PAGE;
+    g.map_bytes = inner + 2 * PAGE;
+    g.map = mmap(NULL, g.map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (g.map == MAP_FAILED) {
+        fail("mmap");
+    }
+    if (mprotect(g.map + PAGE, inner, PROT_READ | PROT_WRITE) != 0) {
+        fail("mprotect");
+    }
+    g.data = g.map + PAGE + (at_end ? inner - bytes : 0);
+    memset(g.data, 0xaa, bytes);
+    return g;
+}
+
+void guarded_free(struct guarded *buffer) {
+    munmap(buffer->map, buffer->map_bytes);
+    buffer->data = NULL;
+}
