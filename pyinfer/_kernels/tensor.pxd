@@ -11,7 +11,7 @@ cdef class Arena:
 
 
 cdef class PackedTensor:
-    cdef Arena arena
+    cdef readonly Arena arena
     cdef pi_weight weight
     cdef readonly str format
     cdef readonly size_t rows

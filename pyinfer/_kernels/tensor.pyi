@@ -25,10 +25,13 @@ class Arena:
     used: int
 
     def __init__(self, nbytes: int) -> None: ...
+    def view(self) -> Any:
+        """All bytes, uint8 (nbytes,); valid while the arena lives."""
 
 class PackedTensor:
     """A matrix of ``rows`` outputs by ``cols`` inputs in one format, taken from an arena."""
 
+    arena: Arena
     format: str
     rows: int
     cols: int

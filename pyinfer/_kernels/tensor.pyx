@@ -43,6 +43,9 @@ cdef class Arena:
     def __dealloc__(self):
         r.pi_memory_unmap(self.base, self.nbytes)
 
+    def view(self):
+        return <uint8_t[:self.nbytes]>self.base
+
     cdef uint8_t *take(self, size_t nbytes) except NULL:
         if nbytes > self.nbytes - self.used:
             raise ValueError(f"{nbytes:,} bytes do not fit: {self.used:,} of {self.nbytes:,} "

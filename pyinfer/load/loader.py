@@ -105,7 +105,7 @@ def load_model(
             generation=checkpoint.generation,
             tokenizer_source=checkpoint.tokenizer_source(),
             report=_report(
-                plan, limits, runtime, choice.reason if threads is None else "as asked", checkpoint
+                plan, model, choice.reason if threads is None else "as asked", checkpoint
             ),
         )
 
@@ -168,9 +168,8 @@ def _step_bytes(config: ModelConfig) -> int:
     return 4 * (rows * widths + logits) + 2 * SLICE_BYTES + _BASE_BYTES
 
 
-def _report(
-    plan: Plan, limits: StepLimits, runtime: Runtime, why_threads: str, checkpoint: Checkpoint
-) -> tuple[str, ...]:
+def _report(plan: Plan, model: Model, why_threads: str, checkpoint: Checkpoint) -> tuple[str, ...]:
+    limits = model.limits
     weights = arena_bytes(checkpoint, dict(plan.formats))
     per_token = cache_block_bytes(limits.kv_format, checkpoint.config) / BLOCK_TOKENS
     used = sorted(set(plan.formats.values()), key=list(plan.formats.values()).count, reverse=True)
@@ -178,8 +177,9 @@ def _report(
         f"weights: {_gb(weights)} in {', '.join(used)}",
         f"context: {limits.context} tokens, {per_token / 1024:.0f} KiB each, "
         f"pool of {limits.n_blocks * BLOCK_TOKENS} tokens, committed on use",
-        f"threads: {runtime.threads} ({why_threads})",
-        f"instruction set: {runtime.isa}",
+        f"threads: {model.runtime.threads} ({why_threads})",
+        f"instruction set: {model.runtime.isa}",
+        f"memory walk: {model.tuned}",
         *plan.notes,
     )
 

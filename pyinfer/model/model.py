@@ -17,6 +17,7 @@ from pyinfer.config import ModelConfig
 from pyinfer.model.registry import architecture
 from pyinfer.model.rope import attention_factor, inverse_frequencies
 from pyinfer.model.step import BLOCK_TOKENS, LOGITS_ALL, Span
+from pyinfer.model.tuner import CANDIDATES, SAMPLE_BYTES, Tuned, tune
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Model:
     runtime : Runtime
     bytes_per_token : int
         Weight bytes that one decode step reads (the embedding counts only when tied).
+    tuned : Tuned
+        How decode walks the weights.
     """
 
     block_tokens = BLOCK_TOKENS
@@ -78,6 +81,7 @@ class Model:
         self._program = recorder.finish()
         self.n_valid = config.vocab_size
         self.bytes_per_token: int = self._graph.bytes_per_token(weights)
+        self.tuned = self._tune()
 
     def _new_state(self) -> StepState:
         config, limits = self.config, self.limits
@@ -97,6 +101,24 @@ class Model:
             inverse_frequency=inverse_frequencies(config),
             attention_factor=attention_factor(config),
         )
+
+    def _tune(self) -> Tuned:
+        if self.bytes_per_token < SAMPLE_BYTES:
+            return tune(self.runtime, None, 0)
+        recorder = Recorder(self.runtime, self._state, self._kv)
+        read = self._graph.weight_sample(recorder, self._weights, self.config, SAMPLE_BYTES)
+        return tune(self.runtime, recorder.finish(), read)
+
+    def memory_bandwidth(self) -> float | None:
+        """Bytes per second that the threads can read from memory, measured now on the weights.
+
+        None for a model that fits into caches, whose speed memory does not bound.
+        """
+        if self.bytes_per_token < SAMPLE_BYTES:
+            return None
+        data = self._weights.embedding.arena.view()[: 2 * SAMPLE_BYTES]
+        walks = dict.fromkeys([self.tuned.walk, *CANDIDATES])
+        return max(self.runtime.read_bandwidth(data, walk) for walk in walks for _ in range(3))
 
     @property
     def n_blocks(self) -> int:
@@ -155,7 +177,9 @@ class Model:
 
     def step_eager(self, spans: Sequence[Span]) -> list[LogitsRow]:
         """As :meth:`step`, op by op from Python: for tests and for looking inside."""
-        graph = Eager(self.runtime, self._new_state(), self._kv)
+        state = self._new_state()
+        state.n_valid = self._n_valid
+        graph = Eager(self.runtime, state, self._kv)
         graph.begin(spans)
         self._graph.forward(graph, self._weights, self.config)
         return graph.results()

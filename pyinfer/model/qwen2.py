@@ -63,6 +63,21 @@ def block(p: Graph, w: Layer, index: int, x: Buffer, config: ModelConfig) -> Buf
     return p.linear(hidden, w.down, residual=x)
 
 
+def weight_sample(p: Graph, w: Weights, config: ModelConfig, nbytes: int) -> int:
+    """Feed-forward parts until ``nbytes`` of weights are read: what the tuner times.
+
+    Returns the bytes read.
+    """
+    x, done = p.embed(w.embedding), 0
+    for layer in w.layers:
+        if done >= nbytes:
+            break
+        hidden = p.gate_up(x, layer.gate, layer.up, norm=layer.mlp_norm, eps=config.rms_norm_eps)
+        x = p.linear(hidden, layer.down, residual=x)
+        done += layer.gate.nbytes + layer.up.nbytes + layer.down.nbytes
+    return done
+
+
 def bytes_per_token(w: Weights) -> int:
     """Weight bytes that one decode step reads; of an untied embedding a single row."""
     matrices = [m for x in w.layers for m in (x.q, x.k, x.v, x.o, x.gate, x.up, x.down)]
