@@ -3,6 +3,7 @@
 #define PYINFER_OPS_ACTIVATION_H
 
 #include "pyinfer/ops.h"
+#include <assert.h>
 
 /* Inputs as the kernels want them. Tiles of 8 tokens; the last may be smaller. */
 struct pi_activation {
@@ -24,6 +25,7 @@ PI_INLINE struct pi_scratch pi_scratch_of(const struct pi_worker *worker) {
 PI_INLINE void *pi_scratch_take(struct pi_scratch *scratch, size_t bytes) {
     void *piece = scratch->next;
     bytes = pi_round_up(bytes, PI_LINE_BYTES);
+    assert(bytes <= scratch->left);
     scratch->next += bytes;
     scratch->left -= bytes;
     return piece;

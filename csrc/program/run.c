@@ -1,33 +1,42 @@
 /* Replay of a program. */
 #include "pyinfer/program.h"
+#include <stdatomic.h>
 
 struct run_context {
     const struct pi_program *program;
     struct pi_step step;
     _Atomic size_t stop_after; /* index of the last op to run; worker 0 decides */
+    _Atomic bool incomplete;
 };
 
 /* All workers must leave after the same op, or barriers would not match. Worker 0 writes the index
  * before it arrives at the barrier of that op, so everybody reads it after the barrier; a later
  * write names a later op and does not disturb a slow reader. */
-static void run_worker(void *context, struct pi_worker *worker) {
-    struct run_context *c = context;
+static void run_ops(struct run_context *c, struct pi_worker *worker) {
     const struct pi_program *program = c->program;
+    const _Atomic int32_t *cancel = c->step.frame->cancel;
     for (size_t i = 0; i < program->n_ops; i++) {
         pi_op_run(&c->step, &program->ops[i], worker);
-        const _Atomic int32_t *cancel = c->step.frame->cancel;
+        if (i + 1 == program->n_ops) {
+            return; /* the pool's own barrier follows */
+        }
         if (worker->id == 0 && cancel != NULL &&
             atomic_load_explicit(cancel, memory_order_relaxed) != 0) {
             size_t none = SIZE_MAX;
             atomic_compare_exchange_strong(&c->stop_after, &none, i);
         }
-        if (i + 1 == program->n_ops) {
-            return; /* the pool's own barrier follows */
-        }
         pi_barrier(worker);
         if (atomic_load_explicit(&c->stop_after, memory_order_relaxed) <= i) {
             return;
         }
+    }
+}
+
+static void run_worker(void *context, struct pi_worker *worker) {
+    struct run_context *c = context;
+    run_ops(c, worker);
+    if (worker->skipped_work) {
+        atomic_store_explicit(&c->incomplete, true, memory_order_relaxed);
     }
 }
 
@@ -46,14 +55,13 @@ enum pi_status pi_program_run(struct pi_runtime *rt, const struct pi_program *pr
         .program = program,
         .step = {.rt = rt, .frame = frame, .shared = &program->shared},
         .stop_after = SIZE_MAX,
+        .incomplete = false,
     };
     const enum pi_status status =
         pi_pool_run(rt, run_worker, &context, scratch_bytes(program), frame->cancel);
     if (status != PI_OK) {
         return status;
     }
-    /* A worker that skipped work saw the flag, and the flag stays up until the caller lowers it. */
-    const bool cancelled =
-        frame->cancel != NULL && atomic_load_explicit(frame->cancel, memory_order_relaxed) != 0;
-    return cancelled ? PI_ERR_CANCELLED : PI_OK;
+    /* The flag itself may be down again by now, or have come up when all was done. */
+    return context.incomplete || context.stop_after != SIZE_MAX ? PI_ERR_CANCELLED : PI_OK;
 }

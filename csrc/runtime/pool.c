@@ -81,6 +81,7 @@ void pi_barrier(struct pi_worker *worker) {
 
 static void run_share(struct pi_pool *pool, struct pi_worker *worker) {
     worker->cancel = pool->cancel;
+    worker->skipped_work = false;
     worker->scratch_bytes = pool->scratch_bytes;
     pool->fn(pool->context, worker);
     pi_barrier(worker);

@@ -76,11 +76,18 @@ static void describe(const struct pi_split *split, size_t n_workers, size_t owne
     }
 }
 
-/* A cancelled run leaves chunks behind; they are dropped when the owner goes on. */
+/* Whether `tag` names `split` or one after it; tags wrap, but workers are never far apart. */
+static bool has_reached(uint32_t tag, uint32_t split) {
+    return ((tag - split) & TAG_MASK) <= TAG_MASK / 2;
+}
+
+/* A cancelled run leaves chunks behind; they are dropped when the owner goes on. An owner that was
+ * late for more than one split may find its range opened for a later one: then others have done all
+ * its chunks of this split, and must not find them again. */
 void pi_split_begin(struct pi_worker *worker, const struct pi_split *split) {
     worker->split_tag = (worker->split_tag + 1) & TAG_MASK;
     uint64_t range = open_range(worker, split, worker->split_tag);
-    while (tag_of(range) != worker->split_tag) {
+    while (!has_reached(tag_of(range), worker->split_tag)) {
         const uint64_t opened =
             make_range(worker->split_tag, 0, chunks_of(split, worker->n_workers, worker->id));
         if (atomic_compare_exchange_strong(&worker->range, &range, opened)) {
@@ -93,6 +100,7 @@ bool pi_split_next(struct pi_worker *worker, const struct pi_split *split,
                    struct pi_chunk *chunk) {
     if (worker->cancel != NULL &&
         atomic_load_explicit(worker->cancel, memory_order_relaxed) != 0) {
+        worker->skipped_work = true;
         return false;
     }
     size_t index;

@@ -165,7 +165,7 @@ cdef class Graph:
         if weight.rows != self.state.vocab:
             raise ValueError(f"a head of {weight.rows} rows for {self.state.vocab} logits")
         self.set_linear(&op.u.head.linear, x, (weight,), norm, eps)
-        op.u.head.n_valid = self.state.vocab
+        op.u.head.n_valid = self.state.n_valid
         self.emit(&op, x, None, 0)
 
     cdef object new_memory(self, size_t cols):

@@ -9,6 +9,7 @@ cdef class StepState:
     cdef pi_shared shared
     cdef pi_span *spans
     cdef size_t max_rows, max_logit_rows, vocab, n_blocks, context
+    cdef public size_t n_valid  # ids from here on are padding and never candidates
     cdef list keep
     cdef object logits, candidate_ids, candidate_values, log_sum_exp_array
     cdef int32_t[::1] tokens, positions, logit_rows, candidate_counts, finite

@@ -50,7 +50,19 @@ class StepState:
         Of the rotary embedding.
     attention_factor : float
         Multiplies cos and sin (YaRN).
+
+    Attributes
+    ----------
+    n_valid : int
+        Ids from here on are padding and never candidates; ``vocab`` at first.
+
+    Raises
+    ------
+    ValueError
+        ``n_candidates`` is outside 1 to 1,024.
     """
+
+    n_valid: int
 
     def __init__(
         self,

@@ -35,9 +35,12 @@ cdef class StepState:
                  size_t group_heads, size_t head_dim, size_t threads, inverse_frequency,
                  double attention_factor):
         self.max_rows, self.max_logit_rows = max_rows, max_logit_rows
-        self.vocab = vocab
+        self.vocab = self.n_valid = vocab
         self.n_blocks, self.context = n_blocks, context
         self.keep = []
+        # The head collects candidates in scratch memory of one chunk of logits.
+        if not 1 <= n_candidates <= <size_t>c.PI_HEAD_CHUNK_ROWS:
+            raise ValueError(f"{n_candidates} candidates, expected 1 to {c.PI_HEAD_CHUNK_ROWS}")
         self.spans = <r.pi_span *>calloc(max_rows, sizeof(r.pi_span))
         if self.spans is NULL:
             raise MemoryError("step spans")
@@ -107,7 +110,9 @@ cdef class StepState:
             n, start, wanted = tokens.shape[0], span.start, span.logits
             if n == 0 or row + n > self.max_rows:
                 raise ValueError(f"a step holds 1 to {self.max_rows} tokens, found {row + n}")
-            if start + n > self.context or (start + n + BLOCK - 1) // BLOCK > <size_t>blocks.shape[0]:
+            # Not start + n > context: a huge start would wrap around.
+            if n > self.context or start > self.context - n \
+                    or (start + n + BLOCK - 1) // BLOCK > <size_t>blocks.shape[0]:
                 raise ValueError(f"tokens {start} to {start + n} exceed the context of "
                                  f"{self.context} or the {blocks.shape[0]} blocks of the sequence")
             for i in range(n):

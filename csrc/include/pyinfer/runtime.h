@@ -36,6 +36,7 @@ struct pi_worker {
     uint32_t barrier_phase;                /* barriers passed */
     uint32_t split_tag;                    /* work splits begun */
     const _Atomic int32_t *cancel;         /* polled between chunks; may be NULL */
+    bool skipped_work;                     /* the flag was seen up in this run */
     PI_ALIGNED(64) _Atomic uint64_t range; /* tag, head, tail of the own chunks; see pool.c */
 };
 
