@@ -1,0 +1,48 @@
+"""Writes GGUF files whose matrices have different formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+
+from ..checkpoints import (
+    Weights,
+    add_metadata,
+    gguf_metadata,
+    gguf_tensor_name,
+    random_weights,
+)
+
+V2 = (2).to_bytes(4, "little")
+
+
+def write_mixed_gguf(
+    path: Path,
+    config: Mapping[str, Any],
+    format_of: Callable[[str], str],
+    seed: int = 0,
+    weights: Weights | None = None,
+    version: int = 3,
+) -> Weights:
+    """Write a GGUF file with ``format_of(name)`` per matrix; return the dequantized weights."""
+    writer = gguf.GGUFWriter(path, "qwen2")
+    add_metadata(writer, gguf_metadata(config, vocabulary=False))
+    stored: Weights = {}
+    for name, values in (weights or random_weights(config, seed)).items():
+        kind = "f32" if values.ndim == 1 else format_of(name)
+        qtype = gguf.GGMLQuantizationType[kind.upper()]
+        raw = gguf.quants.quantize(values, qtype)
+        stored[name] = gguf.quants.dequantize(raw, qtype).astype(np.float32)
+        writer.add_tensor(gguf_tensor_name(name), raw, raw_dtype=qtype)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    if version == 2:  # same layout for little-endian files
+        content = path.read_bytes()
+        path.write_bytes(content[:4] + V2 + content[8:])
+    return stored
