@@ -12,7 +12,7 @@ from pyinfer.config import ModelConfig
 from pyinfer.errors import ModelFormatError
 from pyinfer.llm import LLM
 from pyinfer.load.checkpoint import FolderTokenizer, open_checkpoint
-from pyinfer.load.loader import Progress, load_model
+from pyinfer.load.loader import LoadedModel, Progress, load_model
 from pyinfer.model_info import ModelInfo
 from pyinfer.text.tokenizer import Tokenizer
 
@@ -81,7 +81,14 @@ def load(
         except BaseException:
             loaded.model.close()
             raise
+    return _assemble(loaded, tokenizer, load_ns, tokenizer_ns)
+
+
+def _assemble(
+    loaded: LoadedModel, tokenizer: Tokenizer | None, load_ns: int, tokenizer_ns: int
+) -> LLM:
     model = loaded.model
+    # End tokens are whatever any of the files names.
     ends = set(loaded.generation.eos_token_ids)
     if tokenizer is not None:
         ends.update(tokenizer.eos_ids)

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from pyinfer import LLM
+from pyinfer.text.tokenizer import Tokenizer
+
+from .checkpoints import random_config, write_folder
+from .scripted import Scripted, make_llm
+from .vocabulary import N_TOKENS
 
 # Timing-based tuning is off in tests: it never changes results, only start-up time.
 os.environ.setdefault("PYINFER_TUNE", "off")
@@ -18,3 +26,25 @@ def test_data() -> Path:
     if not folder:
         pytest.skip("PYINFER_TEST_DATA does not name the folder with the published vectors")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random checkpoint with a small tokenizer and three padding rows."""
+    path = tmp_path_factory.mktemp("model")
+    write_folder(path, random_config(vocab=N_TOKENS + 3), with_tokenizer=True)
+    return path
+
+
+@pytest.fixture
+def script(tokenizer_folder: Path) -> Scripted:
+    """A model that says what it is told to."""
+    return Scripted(Tokenizer.from_folder(tokenizer_folder))
+
+
+@pytest.fixture
+def llm(script: Scripted) -> Iterator[LLM]:
+    """An LLM on ``script``; closed after the test, which must close the model."""
+    with make_llm(script.model, script.tokenizer) as llm:
+        yield llm
+    assert script.model.closed

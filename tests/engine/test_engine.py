@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyinfer.config import GenerationDefaults
-from pyinfer.engine.engine import Engine
 from pyinfer.engine.messages import (
-    Cancel,
-    End,
     Event,
     Failed,
     Prefill,
@@ -28,10 +23,10 @@ from pyinfer.errors import (
     CancelledError,
     ContextLengthError,
     EngineError,
-    NumericError,
     RequestError,
 )
 
+from .driver import DEFAULTS, answer, check_books, collect, end_of, expected, make_engine, run
 from .fake_model import (
     EOS,
     N_VALID,
@@ -41,56 +36,6 @@ from .fake_model import (
     prefix_logits,
     reference_answer,
 )
-
-DEFAULTS = GenerationDefaults(temperature=0.8, top_p=0.95, eos_token_ids=(EOS,))
-
-
-def make_engine(model: FakeModel, **options: Any) -> Engine:
-    engine = Engine(model, DEFAULTS, **options)
-    model.pool = engine.scheduler.pool
-    return engine
-
-
-def run(engine: Engine, requests: list[Request], most_steps: int = 5000) -> dict[int, list[Event]]:
-    events: dict[int, list[Event]] = {r.request_id: [] for r in requests}
-    for request in requests:
-        engine.check(request)
-        collect(events, engine.add(request))
-    for _ in range(most_steps):
-        if not engine.has_work:
-            return events
-        collect(events, engine.step())
-    raise AssertionError("the engine does not come to an end")
-
-
-def collect(events: dict[int, list[Event]], new: list[Event]) -> None:
-    for event in new:
-        events[event.request_id].append(event)
-
-
-def answer(events: list[Event]) -> list[int]:
-    return [token for event in events if isinstance(event, Tokens) for token in event.ids]
-
-
-def end_of(events: list[Event]) -> End:
-    assert isinstance(events[-1], End)
-    assert not any(isinstance(event, End | Failed) for event in events[:-1])
-    return events[-1]
-
-
-def expected(request: Request, limit: int) -> list[int]:
-    params = request.params.filled(DEFAULTS)
-    return reference_answer(request.tokens.tolist(), params, limit, request.choice)
-
-
-def check_books(engine: Engine) -> None:
-    """With no sequence left, every block is free or kept by the prefix cache alone."""
-    pool, prefix = engine.scheduler.pool, engine.scheduler.prefix
-    assert not engine.scheduler.running
-    assert not engine.scheduler.waiting
-    assert pool.free + prefix.evictable() == pool.n_blocks
-    prefix.clear()
-    assert pool.free == pool.n_blocks
 
 
 @st.composite
@@ -309,123 +254,6 @@ def test_requests_at_the_same_time_share_blocks() -> None:
         assert len(answer(events[request.request_id])) == 60
 
 
-class Rules:
-    """Hooks written down as data."""
-
-    def __init__(self, actions: dict[int, Any], allowed: list[int] | None = None) -> None:
-        self.actions = actions
-        self.allowed = allowed
-        self.seen: list[int] = []
-
-    @property
-    def masks(self) -> bool:
-        return self.allowed is not None
-
-    def on_token(self, token: int) -> Any:
-        self.seen.append(token)
-        action = self.actions.get(len(self.seen))
-        if isinstance(action, Exception):
-            raise action
-        return action
-
-    def mask(self, out: np.ndarray) -> bool:
-        if self.allowed is None or len(self.seen) > 4:
-            return False
-        bits = np.zeros(len(out) * 32, np.uint8)
-        bits[self.allowed] = 1
-        out[:] = np.packbits(bits, bitorder="little").view(np.uint32)
-        return True
-
-
-def run_with_rules(rules: Rules, **options: Any) -> list[Event]:
-    engine = make_engine(FakeModel(), hook_factory=lambda request: rules)
-    options = {"ignore_eos": True, "temperature": 0, "max_tokens": 8, **options}
-    events = run(engine, [make_request(0, [1, 2, 3], **options)])[0]
-    check_books(engine)
-    return events
-
-
-def test_hooks_stop_and_force() -> None:
-    plain = answer(run_with_rules(Rules({})))
-    events = run_with_rules(Rules({3: "stop"}))
-    assert answer(events) == plain[:3]
-    assert (end_of(events).reason, end_of(events).cause) == ("stop", "hook")
-
-    rules = Rules({2: (11, 12, 13)})
-    forced = answer(run_with_rules(rules))
-    assert forced[:5] == [*plain[:2], 11, 12, 13]
-    assert len(forced) == 8
-    tokens = [1, 2, 3, *forced]
-    for i in range(8, 11):
-        logits = prefix_logits(np.array(tokens[:i]))[:N_VALID]
-        logits[EOS] = -np.inf
-        assert tokens[i] == int(np.argmax(logits))
-    assert 11 not in rules.seen
-
-    events = run_with_rules(Rules({2: (11, 12, 13)}), max_tokens=4)
-    assert answer(events) == [*plain[:2], 11, 12]
-    assert end_of(events).cause == "limit"
-
-
-def test_hooks_mask_the_vocabulary() -> None:
-    allowed = [3, 33, 50]
-    tokens = answer(run_with_rules(Rules({}, allowed), temperature=1.5))
-    assert set(tokens[:5]) <= set(allowed)
-    assert not set(tokens) <= set(allowed)
-
-
-def test_a_failing_hook_ends_only_its_request() -> None:
-    rules = Rules({2: ValueError("broken rule")})
-    engine = make_engine(
-        FakeModel(), hook_factory=lambda request: rules if request.request_id == 0 else None
-    )
-    requests = [make_request(i, [1, 2, 3], max_tokens=20, ignore_eos=True) for i in range(2)]
-    events = run(engine, requests)
-    failed = events[0][-1]
-    assert isinstance(failed, Failed)
-    assert isinstance(failed.error, EngineError)
-    assert "broken rule" in str(failed.error)
-    assert len(answer(events[0])) == 2
-    assert len(answer(events[1])) == 20
-    check_books(engine)
-
-
-def test_a_hook_factory_that_fails_ends_only_its_request() -> None:
-    def factory(request: Request) -> None:
-        raise KeyError("no such rule")
-
-    engine = make_engine(FakeModel(), hook_factory=factory)
-    (event,) = engine.add(make_request(0, [1]))
-    assert isinstance(event, Failed)
-    assert not engine.has_work
-
-
-def test_not_finite_logits_end_only_that_request() -> None:
-    model = FakeModel()
-    model.spoil = lambda span: span.tokens[0] == 9
-    engine = make_engine(model)
-    bad, good = make_request(0, [9] * 5, max_tokens=9), make_request(1, [8] * 5, max_tokens=9)
-    events = run(engine, [bad, good])
-    assert isinstance(events[0][-1], Failed)
-    assert isinstance(events[0][-1].error, NumericError)
-    assert answer(events[1]) == expected(good, 9999)
-    check_books(engine)
-
-
-def test_log_probabilities_come_with_each_token() -> None:
-    events = run_with_rules(Rules({2: (11,)}), logprobs=2)
-    entries = [e for event in events if isinstance(event, Tokens) for e in event.logprobs or []]
-    tokens = answer(events)
-    assert len(entries) == len(tokens)
-    assert entries[2] is None  # forced
-    for index in (0, 1, 3, 4):
-        logits = prefix_logits(np.array([1, 2, 3, *tokens[:index]]))[:N_VALID].astype(float)
-        exact = logits - np.log(np.exp(logits).sum())
-        own, best = entries[index]
-        assert own == pytest.approx(exact[tokens[index]], abs=1e-9)
-        assert [i for i, _ in best] == np.argsort(-exact)[:2].tolist()
-
-
 def test_prompt_logits_arrive_for_every_token() -> None:
     model = FakeModel(max_logit_rows=10)
     engine = make_engine(model)
@@ -504,14 +332,3 @@ def test_fail_all_tells_everybody_and_leaves_a_clean_engine() -> None:
     check_books(engine)
     request = make_request(9, [1] * 100, max_tokens=4)
     assert answer(run(engine, [request])[9]) == expected(request, 9999)
-
-
-def test_messages_survive_pickling() -> None:
-    events = run(make_engine(FakeModel()), [make_request(0, [1], max_tokens=3, logprobs=1)])[0]
-    assert [repr(e) for e in pickle.loads(pickle.dumps(events))] == [repr(e) for e in events]
-    failed = pickle.loads(pickle.dumps(Failed(1, NumericError("nan", hint="why"))))
-    assert str(failed.error) == "nan. why"
-    request = pickle.loads(pickle.dumps(make_request(3, [1, 2], stop=["x"])))
-    assert request.tokens.tolist() == [1, 2]
-    assert request.params.stop == ("x",)
-    assert pickle.loads(pickle.dumps(Cancel(4))) == Cancel(4)
