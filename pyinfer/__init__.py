@@ -8,8 +8,11 @@ Read first: ``loading.py`` and ``llm.py``, then ``engine/engine.py`` and ``model
 Examples
 --------
 >>> import pyinfer
->>> with pyinfer.load() as llm:  # no path: the small embedded model   # doctest: +SKIP
-...     print(llm.chat("Which is larger, 9.11 or 9.9?").text)
+>>> greedy = pyinfer.SamplingParams(temperature=0)
+>>> with pyinfer.load() as llm:  # no path: the small embedded model
+...     answer = llm.chat("Which is larger, 9.11 or 9.9?", params=greedy)
+>>> "9.9" in answer.text
+True
 """
 
 from __future__ import annotations

@@ -49,10 +49,24 @@ class LLM:
     Examples
     --------
     >>> import pyinfer
-    >>> llm = pyinfer.load()  # the embedded model  # doctest: +SKIP
-    >>> llm.chat("Which is larger, 9.11 or 9.9?").text  # doctest: +SKIP
-    >>> llm.generate("1, 2, 3,", params=pyinfer.SamplingParams(max_tokens=8))  # doctest: +SKIP
-    >>> llm.close()  # doctest: +SKIP
+    >>> llm = pyinfer.load()  # the embedded model
+    >>> greedy = pyinfer.SamplingParams(temperature=0, max_tokens=400)
+    >>> answer = llm.chat("Which is larger, 9.11 or 9.9?", params=greedy)
+    >>> "9.9" in answer.text, len(answer.reasoning) > 0, answer.finish_reason
+    (True, True, 'stop')
+    >>> with llm.stream_chat("What is 12 + 30?", params=greedy) as stream:
+    ...     pieces = [chunk.text for chunk in stream if chunk.kind == "content"]
+    >>> "".join(pieces) == stream.result().text
+    True
+    >>> ids = llm.tokenizer.encode("hello")
+    >>> llm.tokenizer.decode(ids)
+    'hello'
+    >>> llm.logits(ids).shape == (len(ids), llm.info.config.vocab_size)
+    True
+    >>> prompt = llm.apply_chat_template([{"role": "user", "content": "Hi"}])
+    >>> llm.generate(prompt, params=pyinfer.SamplingParams(max_tokens=3)).usage.completion_tokens
+    3
+    >>> llm.close()
     """
 
     def __init__(

@@ -63,8 +63,9 @@ def load(
     Examples
     --------
     >>> import pyinfer
-    >>> with pyinfer.load("DeepSeek-R1-Distill-Qwen-1.5B", dtype="q4_0") as llm:  # doctest: +SKIP
-    ...     print(llm.chat("Why is the sky blue?").text)
+    >>> with pyinfer.load(dtype="q4_0", threads=1, ctx_size=512) as llm:
+    ...     llm.info.context, llm.info.threads
+    (512, 1)
     """
     source = DEMO_FOLDER if path is None else path
     started = time.perf_counter_ns()

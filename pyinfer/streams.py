@@ -76,10 +76,14 @@ class TextStream:
     Examples
     --------
     >>> import pyinfer
-    >>> with pyinfer.load() as llm, llm.stream_chat("2+3=") as stream:  # doctest: +SKIP
+    >>> greedy = pyinfer.SamplingParams(temperature=0)
+    >>> with pyinfer.load() as llm, llm.stream_chat("What is 2 + 3?", params=greedy) as stream:
     ...     for chunk in stream:
-    ...         print(chunk.text, end="", flush=True)
-    ...     print(stream.result().usage.completion_tokens)
+    ...         print(chunk.text, end="", flush=True)  # doctest: +ELLIPSIS
+    ...     result = stream.result()
+    ...5...
+    >>> result.finish_reason
+    'stop'
     """
 
     def __init__(self, worker: EngineWorker, job: Job) -> None:
