@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -19,6 +20,7 @@ from safetensors.numpy import save_file
 
 from pyinfer.errors import ModelFormatError, ModelNotFoundError, PyinferError
 from pyinfer.load import limits
+from pyinfer.load import safetensors as reader
 from pyinfer.load.safetensors import INDEX, SINGLE, open_folder_tensors, read_header
 from pyinfer.load.source_file import SourceFile
 
@@ -94,45 +96,96 @@ def test_third_party_files(test_data: Path) -> None:
 GOOD = entry("F32", [2], 0, 8)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"1234567",
-        (10).to_bytes(8, "little"),
-        (2**64 - 1).to_bytes(8, "little") + b"{}",
-        (limits.MAX_SAFETENSORS_HEADER_BYTES + 1).to_bytes(8, "little") + b"{}",
-        raw_file(b""),
-        raw_file(b"[]"),
-        raw_file(b"{"),
-        raw_file(b'{"a": 1}'),
-        raw_file(b"\xff\xff"),
-        raw_file(b'{"a": ' + b"[" * 100_000),
-        with_header({"a": GOOD}, bytes(7)),
-        with_header({"a": GOOD}, bytes(9)),
-        with_header({"a": GOOD, "b": entry("F32", [1], 4, 8)}, bytes(8)),
-        with_header({"a": GOOD, "b": GOOD}, bytes(8)),
-        with_header({"a": GOOD, "b": entry("F32", [1], 12, 16)}, bytes(16)),
-        with_header({"a": entry("F32", [2], 8, 0)}, bytes(8)),
-        with_header({"a": entry("F32", [3], 0, 8)}, bytes(8)),
-        with_header({"a": entry("F99", [2], 0, 8)}, bytes(8)),
-        with_header({"a": entry("F32", [-2], 0, 8)}, bytes(8)),
-        with_header({"a": entry("F32", [2**63, 2**63], 0, 8)}, bytes(8)),
-        with_header({"a": entry("F32", [2], 2**64, 2**64 + 8)}, bytes(8)),
-        with_header({"a": GOOD | {"shape": [2.0]}}, bytes(8)),
-        with_header({"a": GOOD | {"shape": "2"}}, bytes(8)),
-        with_header({"a": GOOD | {"data_offsets": [0, 8, 9]}}, bytes(8)),
-        with_header({"a": {"dtype": "F32", "shape": [2]}}, bytes(8)),
-        with_header({"__metadata__": {"x": 1}, "a": GOOD}, bytes(8)),
-        raw_file(f'{{"a": {json.dumps(GOOD)}, "a": {json.dumps(GOOD)}}}'.encode(), bytes(8)),
-        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
-    ],
-    ids=range(29),
-)
+DAMAGED = [
+    b"",
+    b"1234567",
+    (10).to_bytes(8, "little"),
+    (2**64 - 1).to_bytes(8, "little") + b"{}",
+    (limits.MAX_SAFETENSORS_HEADER_BYTES + 1).to_bytes(8, "little") + b"{}",
+    raw_file(b""),
+    raw_file(b"[]"),
+    raw_file(b"{"),
+    raw_file(b'{"a": 1}'),
+    raw_file(b"\xff\xff"),
+    raw_file(b'{"a": ' + b"[" * 100_000),
+    with_header({"a": GOOD}, bytes(7)),
+    with_header({"a": GOOD}, bytes(9)),
+    with_header({"a": GOOD, "b": entry("F32", [1], 4, 8)}, bytes(8)),
+    with_header({"a": GOOD, "b": GOOD}, bytes(8)),
+    with_header({"a": GOOD, "b": entry("F32", [1], 12, 16)}, bytes(16)),
+    with_header({"a": entry("F32", [2], 8, 0)}, bytes(8)),
+    with_header({"a": entry("F32", [3], 0, 8)}, bytes(8)),
+    with_header({"a": entry("F99", [2], 0, 8)}, bytes(8)),
+    with_header({"a": entry("F32", [-2], 0, 8)}, bytes(8)),
+    with_header({"a": entry("F32", [2**63, 2**63], 0, 8)}, bytes(8)),
+    with_header({"a": entry("F32", [2], 2**64, 2**64 + 8)}, bytes(8)),
+    with_header({"a": GOOD | {"shape": [2.0]}}, bytes(8)),
+    with_header({"a": GOOD | {"shape": "2"}}, bytes(8)),
+    with_header({"a": GOOD | {"data_offsets": [0, 8, 9]}}, bytes(8)),
+    with_header({"a": {"dtype": "F32", "shape": [2]}}, bytes(8)),
+    with_header({"__metadata__": {"x": 1}, "a": GOOD}, bytes(8)),
+    raw_file(f'{{"a": {json.dumps(GOOD)}, "a": {json.dumps(GOOD)}}}'.encode(), bytes(8)),
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+]
+
+# What only the package judges: dtypes that do not exist, and metadata that nothing reads.
+ONLY_THE_PACKAGE = {
+    with_header({"a": entry("F99", [2], 0, 8)}, bytes(8)),
+    with_header({"__metadata__": {"x": 1}, "a": GOOD}, bytes(8)),
+}
+
+
+@pytest.mark.parametrize("data", DAMAGED, ids=range(len(DAMAGED)))
 def test_damaged(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "bad.safetensors"
     path.write_bytes(data)
     with pytest.raises(ModelFormatError, match=r"^bad\.safetensors: "):
+        parse(path)
+
+
+class Credulous:
+    """Stands in for the package and accepts every file."""
+
+    def __init__(self, path: Path, framework: str) -> None:
+        data = path.read_bytes()
+        length = int.from_bytes(data[:8], "little")
+        self._keys = []
+        with contextlib.suppress(ValueError, RecursionError):
+            header = json.loads(data[8 : 8 + length])
+            self._keys = [key for key in header if key != "__metadata__"]
+
+    def __enter__(self) -> Credulous:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def keys(self) -> list[str]:
+        return self._keys
+
+
+OURS = [data for data in DAMAGED if data not in ONLY_THE_PACKAGE]
+
+
+@pytest.mark.parametrize("data", OURS, ids=range(len(OURS)))
+def test_damaged_for_our_own_checks(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offsets come from our own parse, so it refuses by itself what the package refuses."""
+    monkeypatch.setattr(reader, "safe_open", Credulous)
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(ModelFormatError, match=r"^bad\.safetensors: "):
+        parse(path)
+
+
+def test_other_names_than_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is swapped between the two readings shows in the names."""
+    monkeypatch.setattr(Credulous, "keys", lambda self: ["a"])
+    monkeypatch.setattr(reader, "safe_open", Credulous)
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(SMALL)
+    with pytest.raises(ModelFormatError, match="the file changed while it was opened"):
         parse(path)
 
 
@@ -313,6 +366,10 @@ def test_too_many_shards(sharded: Path) -> None:
         lambda m: m.update({f"t{i}": f"{i}.safetensors" for i in range(limits.MAX_SHARDS + 1)}),
     )
     with pytest.raises(ModelFormatError, match="expected at most 1024"):
+        open_and_close(sharded)
+    names = {f"t{i}": f"{i}.safetensors" for i in range(limits.MAX_SHARDS)}
+    (sharded / INDEX).write_text(json.dumps({"weight_map": names}))
+    with pytest.raises(ModelFormatError, match=r"0\.safetensors: missing"):
         open_and_close(sharded)
 
 
