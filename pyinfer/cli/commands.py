@@ -14,6 +14,7 @@ from pyinfer.cli import generate
 from pyinfer.cli.arguments import Parser
 from pyinfer.cli.interrupt import leave, prompt_interrupts
 from pyinfer.cli.outcome import EXIT_INTERRUPT, OutputClosedError, TerminatedError, exit_status
+from pyinfer.cli.terminal import put
 from pyinfer.errors import UsageError
 
 
@@ -31,7 +32,7 @@ def execute(arguments: Sequence[str], command: str | None, is_process: bool) -> 
             status: int = options.run(options)
         except SystemExit as end:  # argparse has printed its help
             status = int(end.code or 0)
-        sys.stdout.flush()
+        put(sys.stdout, "")
         return status
 
     with prompt_interrupts():

@@ -12,7 +12,7 @@ from pyinfer.cli.outcome import note
 from pyinfer.cli.progress import MIN_PROMPT_TOKENS, ProgressBar
 from pyinfer.cli.prompt import read_prompt
 from pyinfer.cli.report import json_report, verbose_lines
-from pyinfer.cli.terminal import TextWriter, is_terminal
+from pyinfer.cli.terminal import TextWriter, is_terminal, put
 from pyinfer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
             result = stream.result()
         bar.close()
         if options.json:
-            print(json_report(llm.info, result, is_terminal(sys.stdout)), flush=True)
+            put(sys.stdout, json_report(llm.info, result, is_terminal(sys.stdout)) + "\n")
         if options.verbose:
             from pyinfer.diagnose.bandwidth import read_bandwidth
 

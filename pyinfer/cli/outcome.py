@@ -20,6 +20,10 @@ class OutputClosedError(Exception):
     """Standard output is gone: its reader has stopped, or it was never open."""
 
 
+class OutputError(PyinferError):
+    """Standard output cannot be written; what was meant for it is lost."""
+
+
 class TerminatedError(BaseException):
     """The process got SIGTERM. Not an Exception: nothing on the way may swallow it."""
 
@@ -35,6 +39,8 @@ def exit_status(command: Callable[[], int]) -> int:
         return command()
     except PyinferError as error:
         _trace()
+        if isinstance(error, OutputError):
+            silence_stdout()
         if error.exit_code != EXIT_INTERRUPT:
             complain(str(error))
         return error.exit_code

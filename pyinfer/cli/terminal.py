@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
-from pyinfer.errors import PyinferError
+from pyinfer.cli.outcome import OutputError
 
 _DIM = "\x1b[2m"
 _RESET = "\x1b[0m"
@@ -30,6 +30,25 @@ def is_terminal(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty()
     except ValueError:  # closed
         return False
+
+
+def put(out: TextIO, text: str) -> None:
+    """Write ``text`` and everything before it.
+
+    Raises
+    ------
+    BrokenPipeError
+        The reader has gone.
+    OutputError
+        Anything else that prevents writing, such as a full disk.
+    """
+    try:
+        out.write(text)
+        out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write the output: {error.strerror}") from None
 
 
 class TextWriter:
@@ -87,10 +106,4 @@ class TextWriter:
         self._last = text[-1]
         if self._terminal:
             text = visible(text)
-        try:
-            self._out.write(f"{_DIM}{text}{_RESET}" if dim else text)
-            self._out.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise PyinferError(f"cannot write the output: {error.strerror}") from None
+        put(self._out, f"{_DIM}{text}{_RESET}" if dim else text)

@@ -22,6 +22,9 @@ from ..checkpoints import random_config, write_folder
 #: Longer than anything here takes, so that a hang fails the test instead of stopping the run.
 PATIENCE = 60
 
+# Settings of the person who runs the tests that would change what is shown.
+_USUAL = dict.fromkeys(("NO_COLOR", "PYTHONUNBUFFERED", "PYINFER_ISA", "PYINFER_LOG"), "")
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -37,7 +40,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment(**extra: str) -> dict[str, str]:
     home = str(Path(pyinfer.__file__).parents[1])
-    return {**os.environ, "PYTHONPATH": home, "TERM": "xterm", "NO_COLOR": "", **extra}
+    return {**os.environ, "PYTHONPATH": home, "TERM": "xterm", **_USUAL, **extra}
 
 
 def command(*words: str | Path) -> list[str]:
@@ -143,15 +146,26 @@ def test_closed_pipe_is_silent(model: Path) -> None:
     process.stderr.close()
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--json", "-n", "3", "hello"]])
+def test_nobody_reads(model: Path, words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = start("-m", model, *words, stdout=writer)
+    os.close(writer)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (141, b"")
+
+
 def test_output_never_open(model: Path) -> None:
     line = " ".join([*command("-m", model, "-n", "3", "hello"), ">&-"])
     done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, env=environment())
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_full_disk(model: Path) -> None:
+@pytest.mark.parametrize("words", [["--help"], ["--json", "-n", "3", "x"], ["-n", "3", "x"]])
+def test_full_disk(model: Path, words: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
-        process = start("-m", model, "-n", "3", "hello", stdout=full.fileno())
+        process = start("-m", model, *words, stdout=full.fileno())
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert err == b"pyinfer: error: cannot write the output: No space left on device\n"
@@ -287,6 +301,9 @@ def test_terminal_long_prompt_shows_progress(terminal: type[Terminal]) -> None:
     one = terminal("-n", "3", "--no-think", "-c", "20000", "word " * 4000)
     assert one.finish() == 0
     assert b"Reading the prompt" in one.text
+    shown = re.search(rb"([1-9]\d*)/(\d+)", one.text)
+    assert shown is not None
+    assert int(shown[2]) > 4000
     assert sane(one.text)
 
 
