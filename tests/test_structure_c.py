@@ -1,0 +1,294 @@
+"""The rules that keep the C part easy to read: names, lengths, layers, one table of kernels."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from .source_tree import ROOT, files, name, text
+
+MAX_FUNCTION_LINES = 60
+MAX_KERNEL_LINES = 120
+
+CSRC = ROOT / "csrc"
+C_FILES = files(".c", ".h", under="csrc")
+KERNELS = files(".c", under="csrc/kernels")
+ISAS = ("scalar", "avx2", "avx512vnni")
+
+# Kernel files whose kernels carry another name than <folder>_<file>: one file holds a pair, or the
+# operation has two words.
+PAIRS = {
+    "pack": ("pack", "unpack"),
+    "quantize": ("quantize", "dequantize"),
+    "head": ("head_stats", "head_select"),
+}
+APPEND = re.compile(r"attn/kv_(\w+)_append_(\w+)$")
+
+# Which headers a folder of csrc may include, besides those of its own folder.
+BASE = {"types", "blocks", "panels"}
+MAY_INCLUDE = {
+    "kernels": {*BASE, "kernel_types"},
+    "cpu": {"types", "cpu"},
+    "dispatch": {"types", "cpu", "kernel_types", "kernels"},
+    "quant": {*BASE, "qtype"},
+    "runtime": {*BASE, "qtype", "cpu", "fpmode", "kernels", "runtime"},
+    "ops": {*BASE, "qtype", "fpmode", "kernels", "runtime", "ops"},
+    "program": {*BASE, "fpmode", "runtime", "ops", "program"},
+}
+HEADERS = {
+    "types": set(),
+    "blocks": {"types"},
+    "panels": {"types"},
+    "qtype": {"types"},
+    "cpu": {"types"},
+    "fpmode": {"types"},
+    "kernel_types": {"types", "panels"},
+    "kernels": {"types", "kernel_types"},
+    "runtime": {"types", "kernels"},
+    "ops": {"runtime"},
+    "program": {"ops"},
+}
+# Calls into the operating system stay where another system would need another file.
+SYSTEM_HEADERS = {
+    "csrc/runtime/os.c": {"linux/futex.h", "sched.h", "sys/mman.h", "sys/syscall.h", "unistd.h"},
+    "csrc/runtime/pool.c": {"pthread.h", "signal.h"},
+    "csrc/cpu/x86.c": {"cpuid.h"},
+    "csrc/include/pyinfer/fpmode.h": {"xmmintrin.h"},
+}
+STANDARD = {
+    *("assert", "math", "stdatomic", "stdbool", "stddef", "stdint", "stdlib", "string", "time"),
+}
+
+# Where a level of instructions may be named, besides the names of files and kernels themselves.
+NAMES_LEVELS = {
+    "csrc/cmake/isa.cmake",
+    "csrc/CMakeLists.txt",
+    "csrc/include/pyinfer/types.h",
+    "csrc/include/pyinfer/cpu.h",
+    "csrc/cpu/isa.c",
+    "csrc/cpu/x86.c",
+    "csrc/dispatch/x86.c",
+    "pyinfer/_kernels/c_api.pxd",
+}
+
+
+def includes(path: Path) -> Iterator[tuple[str, str]]:
+    """(Opening sign, header) of every include."""
+    yield from re.findall(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', text(path), re.MULTILINE)
+
+
+def without_comments(source: str) -> str:
+    """C source with comments and string literals blanked out, lines kept."""
+
+    def blank(found: re.Match[str]) -> str:
+        return re.sub(r"[^\n]", " ", found[0])
+
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', blank, source, flags=re.DOTALL)
+
+
+def functions(source: str) -> Iterator[tuple[str, int]]:
+    """Name and lines of every function, by braces that start in the first column's statement."""
+    lines = without_comments(source).splitlines()
+    depth, start, title = 0, 0, ""
+    for number, line in enumerate(lines):
+        if depth == 0 and line and not line[0].isspace() and line[0] not in "#}":
+            start, title = number, line
+        elif depth == 0:
+            title += line
+        if line.startswith("#"):
+            continue
+        was = depth
+        depth += line.count("{") - line.count("}")
+        if was and depth == 0 and (found := re.search(r"(\w+)\s*\(", title)):
+            yield found[1], number - start + 1
+            title = ""
+
+
+def expanded(path: Path) -> str:
+    """A dispatch file with its function-like macros replaced by what they stand for."""
+    source = without_comments(text(path)).replace("\\\n", " ")
+    for macro, names, body in re.findall(r"^#define (\w+)\(([\w, ]+)\) +(.*)$", source, re.M):
+        parameters = [part.strip() for part in names.split(",")]
+
+        def fill(call: re.Match[str], parameters: list[str] = parameters, body: str = body) -> str:
+            result = body
+            values = [part.strip() for part in call[1].split(",")]
+            for parameter, value in zip(parameters, values, strict=True):
+                result = re.sub(rf"(\s*##\s*)?\b{parameter}\b(\s*##\s*)?", value, result)
+            return result
+
+        rest = re.sub(r"^#define.*$", "", source, flags=re.M)
+        source = re.sub(rf"\b{macro}\(([^()]*)\)", fill, rest) + "".join(
+            line for line in source.splitlines(keepends=True) if line.startswith("#define")
+        )
+    return re.sub(r"^#define.*$", "", source, flags=re.M)
+
+
+def kernel_names(path: Path) -> set[str]:
+    """What a kernel file may export, by its path."""
+    stem = path.relative_to(CSRC / "kernels").with_suffix("").as_posix()
+    if found := APPEND.match(stem):
+        return {f"pi_kv_append_{found[1]}_{found[2]}"}
+    op, rest = stem.split("/")
+    if op == "act":
+        return {f"pi_act_{rest}"}
+    return {f"pi_{verb}_{rest}" for verb in PAIRS.get(op, (op,))}
+
+
+def exported(path: Path) -> set[str]:
+    """Kernels that a kernel file defines or names for its template."""
+    pattern = rf"\bpi_\w+_(?:{'|'.join(ISAS)})\b"
+    return set(re.findall(pattern, without_comments(text(path))))
+
+
+def built() -> set[str]:
+    """Sources that csrc/CMakeLists.txt lists, its foreach loops unrolled."""
+
+    def unroll(lines: list[str], values: dict[str, str]) -> Iterator[str]:
+        number = 0
+        while number < len(lines):
+            line = lines[number]
+            if loop := re.match(r"\s*foreach\((\w+) ([\w ]+)\)", line):
+                depth = 0
+                for end in range(number, len(lines)):
+                    depth += bool(re.match(r"\s*foreach", lines[end]))
+                    depth -= bool(re.match(r"\s*endforeach", lines[end]))
+                    if depth == 0:
+                        break
+                for value in loop[2].split():
+                    yield from unroll(lines[number + 1 : end], {**values, loop[1]: value})
+                number = end
+            else:
+                for key, value in values.items():
+                    line = line.replace(f"${{{key}}}", value)
+                yield from re.findall(r"[\w/.]+\.c\b", line)
+            number += 1
+
+    return set(unroll(text(CSRC / "CMakeLists.txt").splitlines(), {}))
+
+
+def test_functions_are_short() -> None:
+    long = {}
+    for path in [*C_FILES, *files(".c", ".h", under="tests/c")]:
+        limit = MAX_KERNEL_LINES if "kernels" in path.parts else MAX_FUNCTION_LINES
+        found = {f"{name(path)}:{key}": n for key, n in functions(text(path)) if n > limit}
+        long.update(found)
+    assert long == {}
+
+
+def test_the_scan_sees_functions() -> None:
+    source = "static int f(int a,\n             int b) {\n    if (a) {\n    }\n    return b;\n}\n"
+    source += "struct s {\n    int a;\n};\nvoid g(void) { }\n"
+    assert dict(functions(text(CSRC / "quant/qtype.c"))) != {}
+    assert dict(functions(source)) == {"f": 6}
+
+
+def test_every_kernel_file_is_named_after_its_kernels() -> None:
+    wrong = {}
+    for path in KERNELS:
+        found, allowed = exported(path), kernel_names(path)
+        if not found or not found <= allowed:
+            wrong[name(path)] = (found, allowed)
+    assert wrong == {}
+
+
+def test_every_kernel_is_in_the_table_and_every_entry_has_its_file() -> None:
+    table = " ".join(expanded(path) for path in files(".c", under="csrc/dispatch"))
+    pattern = rf"= (pi_\w+_(?:{'|'.join(ISAS)}));"
+    assert set(re.findall(pattern, table)) == set().union(*map(exported, KERNELS))
+
+
+def test_every_source_is_built() -> None:
+    assert {path.relative_to(CSRC).as_posix() for path in files(".c", under="csrc")} == built()
+
+
+def test_every_kernel_has_a_scalar_form() -> None:
+    stems = {path.relative_to(CSRC).as_posix().rsplit("_", 1)[0] for path in KERNELS}
+    assert [stem for stem in stems if not (CSRC / f"{stem}_scalar.c").exists()] == []
+
+
+def test_includes_go_down_only() -> None:
+    wrong = []
+    for path, (sign, header) in itertools.chain.from_iterable(
+        zip(itertools.repeat(path), includes(path)) for path in C_FILES
+    ):
+        folder = path.relative_to(CSRC).parts[0]
+        home, _, rest = header.partition("/")
+        if sign == "<":
+            system = SYSTEM_HEADERS.get(name(path), set())
+            simd = folder == "kernels" and header == "immintrin.h"
+            fine = header.removesuffix(".h") in STANDARD or header in system or simd
+        elif home == "pyinfer":
+            own = HEADERS.get(path.stem, set()) if folder == "include" else MAY_INCLUDE[folder]
+            fine = rest.removesuffix(".h") in own
+        elif folder == "kernels":  # shared parts of kernels, or a template of the same operation
+            fine = Path(header).parent.as_posix() in ("kernels/util", f"kernels/{path.parent.name}")
+            fine = fine and not header.endswith(".c")
+        else:
+            fine = home == folder or (folder, header) == ("ops", "kernels/util/exp.h")
+        if not fine:
+            wrong.append(f"{name(path)}: {header}")
+    assert wrong == []
+
+
+def test_only_kernels_use_intrinsics() -> None:
+    outside = [path for path in C_FILES if "kernels" not in path.parts]
+    found = [name(path) for path in outside if re.search(r"\b_mm\d*_\w+", text(path))]
+    assert found == ["csrc/include/pyinfer/fpmode.h"]
+
+
+def test_levels_are_named_in_few_places() -> None:
+    levels = re.compile(r"(?<!\w)(?:\w*_)?(?:avx2|avx512\w*|vnni)(?:_\w*)?(?!\w)", re.IGNORECASE)
+    sources = [*files(".pyx", ".pxd", under="pyinfer"), *files(".txt", ".cmake", under="csrc")]
+    sources += [path for path in C_FILES if "kernels" not in path.parts]
+    found = {name(path) for path in sources if levels.search(without_comments(text(path)))}
+    assert found <= NAMES_LEVELS
+    for path in files(".py", under="pyinfer"):
+        constants = (
+            node for node in ast.walk(ast.parse(text(path))) if isinstance(node, ast.Constant)
+        )
+        assert not {node.value for node in constants} & set(ISAS[1:]), name(path)
+
+
+def test_kernels_do_not_choose_by_level_inside() -> None:
+    found = [
+        f"{name(path)}: {line.strip()}"
+        for path in C_FILES
+        if "kernels" in path.parts
+        for line in text(path).splitlines()
+        if re.match(r"\s*#\s*(?:if|ifdef|elif)\b.*__(?:AVX|SSE|FMA|F16C|ARM)", line)
+    ]
+    assert found == []
+
+
+def test_kernels_are_pure() -> None:
+    calls = re.compile(r"\b(?:malloc|calloc|free|printf|fprintf|abort|exit|pthread_\w+)\s*\(")
+    for path in C_FILES:
+        if "kernels" in path.parts:
+            assert not calls.search(without_comments(text(path))), name(path)
+
+
+def test_the_c_core_has_no_variables_of_its_own() -> None:
+    variable = re.compile(r"^(?:static )?(?!const|typedef|struct \w+(?: \{|;)|enum \w+ \{|extern)"
+                          r"[a-z_][\w ]*[ *](\w+)(?:\[[^\]]*\])*(?: = [^;]*)?;", re.M)  # fmt: skip
+    for path in C_FILES:
+        lines = [
+            found[0]
+            for found in variable.finditer(without_comments(text(path)))
+            if "const" not in found[0] and "_fn " not in found[0] and "return" not in found[0]
+        ]
+        assert lines == [], name(path)
+
+
+def test_the_core_does_not_know_python() -> None:
+    assert [name(path) for path in C_FILES if "Python.h" in text(path)] == []
+
+
+def test_the_build_has_no_flags_that_bind_it_to_a_machine_or_change_arithmetic() -> None:
+    scripts = [ROOT / "CMakeLists.txt", *files(".txt", ".cmake", under="csrc")]
+    scripts += files(".cmake", under="cmake")
+    for path in scripts:
+        assert not re.search(r"-march=native|-mtune=native|fast-math|-flto", text(path)), name(path)
