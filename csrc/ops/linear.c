@@ -6,10 +6,10 @@
 #include <string.h>
 
 /* Weights of one block of panels should stay in L2 while all token tiles pass over them. */
-#define L2_BLOCK_BYTES ((size_t)384 << 10)
+#define L2_BLOCK_BYTES ((size_t)256 << 10)
 #define MAX_BLOCK_PANELS 16
-/* One pass over this many groups keeps a tile of activations (24 KiB) in L1. */
-#define K_BLOCK_GROUPS 16
+/* One pass over this many groups keeps a tile of activations (18 KiB) in L1. */
+#define K_BLOCK_GROUPS 12
 #define TOKEN_BLOCK 64
 /* A GEMV chunk: large enough to stream, small enough to steal. */
 #define GEMV_CHUNK_BYTES ((size_t)96 << 10)
