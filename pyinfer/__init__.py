@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +96,20 @@ __all__ = [
     "__version__",
     "load",
 ]
+
+
+def _is_compiled(package: Path) -> bool:
+    """Whether a copy of this package has its compiled modules."""
+    return any((package / "_kernels" / f"runtime{end}").exists() for end in EXTENSION_SUFFIXES)
+
+
+# In the folder of a checkout, ``python -m pyinfer.generate`` finds these sources before the package
+# that ``pip install .`` has put into the environment. What is installed is what runs, whole.
+if not _is_compiled(Path(__path__[0])):
+    for _folder in (Path(_entry) / "pyinfer" for _entry in sys.path):
+        if _is_compiled(_folder) and (_folder / "__init__.py").exists():
+            __path__[:] = [str(_folder)]
+            break
 
 
 class _Package(ModuleType):
