@@ -179,6 +179,20 @@ def test_a_flat_distribution_reaches_into_the_full_row(size: int, temperature: f
     assert max(seen) > size // 2
 
 
+def test_borders_are_half_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four equal tokens: u in [0, 1/4) is the first; top-p 1/2 is reached by two."""
+    row = make_row(np.zeros(4), 4, 4)
+    row.log_sum_exp = math.log(4)
+    for top_p, shares in ((1.0, [0.0, 0.25, 0.5, 0.75]), (0.5, [0.0, 0.5])):
+        params = SamplingParams(seed=0, temperature=2.0, top_p=top_p).filled(DEFAULTS)
+        sampler = Sampler(params, 4)
+        for token, u in enumerate(shares):
+            monkeypatch.setattr("pyinfer.engine.sampler.uniform", lambda key, at, u=u: u)
+            assert sampler.choose(row, 1) == token
+            monkeypatch.setattr("pyinfer.engine.sampler.uniform", lambda key, at, u=u: u + 0.2499)
+            assert sampler.choose(row, 1) == token
+
+
 def test_draws_follow_the_distribution() -> None:
     """Chi-square over 20,000 positions with a fixed seed; 40 degrees of freedom, p = 1e-6."""
     logits = np.random.default_rng(5).normal(0, 1.5, 41).astype(np.float32)
