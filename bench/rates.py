@@ -1,0 +1,46 @@
+"""Derived figures of a benchmark: what was moved and computed, per second."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pytest_benchmark.fixture import BenchmarkFixture
+
+
+def cpu_model() -> str:
+    """Return the processor's name as the system reports it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def record(
+    benchmark: BenchmarkFixture, *, isa: str, n_bytes: int, n_ops: int, correct: bool
+) -> None:
+    """Write the amounts of one call, and the best rates if it was timed, into ``extra_info``."""
+    benchmark.extra_info.update(
+        isa=isa, threads=1, bytes=n_bytes, ops=n_ops, cpu=cpu_model(), correct=correct
+    )
+    if benchmark.stats is not None:
+        seconds = benchmark.stats.stats.min
+        benchmark.extra_info["GB/s"] = round(n_bytes / seconds / 1e9, 2)
+        benchmark.extra_info["Gop/s"] = round(n_ops / seconds / 1e9, 1)
+
+
+def random_blocks(fmt: str, n_rows: int, n_cols: int, block: int, size: int) -> NDArray[np.uint8]:
+    """Random file rows; scales of quantized blocks are ordinary numbers."""
+    rng = np.random.default_rng(0)
+    if block == 1:
+        x = rng.standard_normal((n_rows, n_cols), dtype=np.float32)
+        if fmt == "bf16":
+            return np.ascontiguousarray(x.view(np.uint16)[:, 1::2]).view(np.uint8)
+        return x.astype(np.float16 if fmt == "f16" else np.float32).view(np.uint8)
+    blocks = rng.integers(0, 256, (n_rows, n_cols // block, size), dtype=np.uint8)
+    blocks[..., :2] = np.array([0.01], dtype=np.float16).view(np.uint8)
+    return blocks.reshape(n_rows, -1)
