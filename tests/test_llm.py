@@ -87,6 +87,7 @@ def test_bos_stands_once_in_front(script: Scripted, llm: LLM) -> None:
         (["never", "wo ST"], "one t", "wo ST"),
         (["🙂"], "one two STOP ", "🙂"),
         (["absent"], "one two STOP 🙂 end", None),
+        (["ending"], "one two STOP 🙂 end", None),
         (["one"], "", "one"),
     ],
 )
