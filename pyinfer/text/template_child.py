@@ -8,8 +8,10 @@ read, and everything the renderer needs is loaded before files become unreachabl
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
+import time
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -24,7 +26,7 @@ class _RefusedError(Exception):
 def _limit() -> None:
     limits = (
         (resource.RLIMIT_AS, MEMORY_BYTES),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_CPU, math.ceil(time.process_time()) + CPU_SECONDS),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, 0),

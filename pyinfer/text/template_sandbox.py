@@ -21,7 +21,7 @@ MAX_SOURCE_BYTES = 256 << 10
 OUTPUT_FACTOR = 4
 OUTPUT_EXTRA = 64 << 10
 #: The process is killed after this time even if it uses no CPU; the CPU limit comes first.
-WALL_SECONDS = 20.0
+WALL_SECONDS = 60.0
 
 _CHILD = Path(__file__).with_name("template_child.py")
 
@@ -97,7 +97,9 @@ def _run(request: bytes) -> tuple[int, bytes]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return -1, b""
+        raise ModelFormatError(
+            f"the chat template is not usable: it ran longer than {WALL_SECONDS:g} s"
+        ) from None
     except OSError as error:
         raise EngineError(f"cannot start the template renderer: {error.strerror}") from None
     return done.returncode, done.stdout
@@ -110,6 +112,9 @@ def _answer(result: tuple[int, bytes]) -> dict[str, str]:
     except ValueError:
         answer = None
     if code != 0 or not isinstance(answer, dict):
-        # Killed by a limit (SIGXCPU, out of memory), or stopped while it wrote.
-        raise ModelFormatError("the chat template is not usable: it broke its time or memory limit")
+        # Killed by a limit (SIGXCPU, SIGKILL), or out of memory while it wrote the answer.
+        end = f"signal {-code}" if code < 0 else f"status {code}"
+        raise ModelFormatError(
+            f"the chat template is not usable: it broke its limit of time or memory ({end})"
+        )
     return answer

@@ -209,7 +209,7 @@ def test_content_never_becomes_control_ids(mini: Tokenizer, source: str, role: s
             assert mini.decode(prompt.token_ids) == prompt.text
 
 
-@pytest.mark.parametrize("cut", range(1, 7))
+@pytest.mark.parametrize("cut", [1, 3, 6])
 @pytest.mark.parametrize(("before", "after"), [("", ""), ("a ", " b")])
 def test_tokens_split_over_borders(mini: Tokenizer, cut: int, before: str, after: str) -> None:
     """One half in one message, the other in the next one or in the template itself."""
