@@ -18,6 +18,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,6 +51,7 @@ class Pyinfer:
         self._loaded = load_model(path, threads=threads, ctx_size=context)
         self.model = self._loaded.model
         self._blocks = np.arange(-(-context // 64), dtype=np.int32)
+        self._buffer: Any = None
 
     def evaluate(self, tokens: Tokens, start: int) -> None:
         chunk = self.model.max_step_tokens
@@ -72,9 +74,11 @@ class Pyinfer:
 
     def limits(self) -> dict[str, float]:
         """Best of a few passes each, so that one disturbance does not lower the limit."""
-        from bench.limits import measure_limits
+        from pyinfer.diagnose.limits import measure_limits, read_buffer
 
-        return measure_limits(self.model.runtime)
+        if self._buffer is None:
+            self._buffer = read_buffer()
+        return asdict(measure_limits(self.model.runtime, self._buffer))
 
 
 class LlamaCpp:

@@ -94,9 +94,10 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             put(sys.stdout, json_report(llm.info, result, is_terminal(sys.stdout)) + "\n")
         if options.verbose:
-            from pyinfer.diagnose.bandwidth import read_bandwidth
+            from pyinfer.diagnose.limits import read_bandwidth
 
-            for line in verbose_lines(llm.info, result, read_bandwidth(llm.info.threads)):
+            bandwidth = read_bandwidth(llm.info.threads, llm.info.isa)
+            for line in verbose_lines(llm.info, result, bandwidth):
                 note(line)
     return 0
 

@@ -17,7 +17,7 @@ from pyinfer.config import ModelConfig
 from pyinfer.model.registry import architecture
 from pyinfer.model.rope import attention_factor, inverse_frequencies
 from pyinfer.model.step import BLOCK_TOKENS, LOGITS_ALL, Span
-from pyinfer.model.tuner import CANDIDATES, SAMPLE_BYTES, Tuned, tune
+from pyinfer.model.tuner import SAMPLE_BYTES, Tuned, tune
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +108,6 @@ class Model:
         recorder = Recorder(self.runtime, self._state, self._kv)
         read = self._graph.weight_sample(recorder, self._weights, self.config, SAMPLE_BYTES)
         return tune(self.runtime, recorder.finish(), read)
-
-    def memory_bandwidth(self) -> float | None:
-        """Bytes per second that the threads can read from memory, measured now on the weights.
-
-        None for a model that fits into caches, whose speed memory does not bound.
-        """
-        if self.bytes_per_token < SAMPLE_BYTES:
-            return None
-        data = self._weights.embedding.arena.view()[: 2 * SAMPLE_BYTES]
-        walks = dict.fromkeys([self.tuned.walk, *CANDIDATES])
-        return max(self.runtime.read_bandwidth(data, walk) for walk in walks for _ in range(3))
 
     @property
     def n_blocks(self) -> int:
