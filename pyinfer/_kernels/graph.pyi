@@ -1,5 +1,6 @@
 """The ops of a model graph. A ``Recorder`` collects them into a ``Program``; ``Eager`` runs each
-at once. Both have the same methods, so one graph file serves both, with the same bits."""
+at once. Both have the same methods, so one graph file serves both, with the same bits.
+"""
 
 from collections.abc import Sequence
 from typing import Any

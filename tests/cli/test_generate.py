@@ -234,7 +234,7 @@ def test_json(call: Call) -> None:
 
 
 def test_verbose(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyinfer.diagnose.bandwidth.read_bandwidth", lambda threads: 2e10)
+    monkeypatch.setattr("pyinfer.diagnose.limits.read_bandwidth", lambda threads, isa: 2e10)
     status, out, err = call("--verbose", "--hide-thinking", "hi")
     assert (status, out) == (0, "It is 5\x1b[1m.\n")
     assert err.splitlines() == [
