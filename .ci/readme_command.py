@@ -6,7 +6,6 @@ written; continuous integration runs what it says.
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -15,11 +14,21 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 def command(heading: str) -> str:
     """Text of the first ``sh`` block below the heading, before the next heading."""
-    pattern = rf"^##+ {re.escape(heading)}\n((?:(?!^#).*\n)*?)```sh\n(.*?)^```$"
-    found = re.search(pattern, README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    if found is None:
-        raise SystemExit(f"README.md has no sh block under the heading {heading!r}")
-    return found[2].strip()
+    lines = iter(README.read_text(encoding="utf-8").splitlines())
+    for line in lines:
+        if line.startswith("##") and line.lstrip("# ") == heading:
+            break
+    block: list[str] | None = None
+    for line in lines:
+        if block is None and line.startswith("#"):
+            break
+        if block is None and line == "```sh":
+            block = []
+        elif block is not None and line == "```":
+            return "\n".join(block)
+        elif block is not None:
+            block.append(line)
+    raise SystemExit(f"README.md has no sh block under the heading {heading!r}")
 
 
 if __name__ == "__main__":

@@ -251,6 +251,10 @@ def modules_of(folder: str) -> set[str]:
         return kernels | {path.stem for path in CYTHON}
     if folder == "bench":
         return {path.stem for path in files(".py", under="bench")}
+    if folder == "runtime":
+        return {path.stem for path in files(".c", under="csrc/runtime")}
+    if folder == "oracle":  # whole models against the reference implementation
+        return {path.stem.removeprefix("test_") for path in files(".py", under="tests/oracle")}
     if folder == "tools":
         return {path.name for path in (ROOT / "tools").iterdir()} | {"demo_folder"}
     here = ROOT / "pyinfer" / folder
