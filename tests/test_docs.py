@@ -18,20 +18,18 @@ from .source_tree import ROOT, files, name, text
 
 README = ROOT / "README.md"
 DOCUMENTS = [README, *files(".md")]
-PROGRAMS = set(
-    [
-        "pip",
-        "python",
-        "pytest",
-        "pyinfer",
-        "ruff",
-        "cython-lint",
-        "mypy",
-        "cmake",
-        "ctest",
-        "clang-format",
-    ]
-)
+PROGRAMS = {
+    "pip",
+    "python",
+    "pytest",
+    "pyinfer",
+    "ruff",
+    "cython-lint",
+    "mypy",
+    "cmake",
+    "ctest",
+    "clang-format",
+}
 SCRIPTS = {"tools/build_inplace.sh", ".ci/run"}
 
 

@@ -16,9 +16,7 @@ static struct needs needs_of(const struct pi_linear *linear) {
     return needs;
 }
 
-static size_t normed_bytes(size_t n_groups) {
-    return n_groups * PI_GROUP_INPUTS * sizeof(float);
-}
+static size_t normed_bytes(size_t n_groups) { return n_groups * PI_GROUP_INPUTS * sizeof(float); }
 
 size_t pi_activation_scratch_bytes(const struct pi_linear *linear) {
     const size_t groups = linear->n_groups;
@@ -47,8 +45,7 @@ static void prepare_token(const struct pi_kernels *kernels, const struct pi_line
 static struct target target_of(const struct pi_activation *x, float *normed, size_t normed_stride,
                                struct pi_a8_group *a8, size_t token) {
     const size_t tile = token / PI_TILE_TOKENS;
-    const size_t in_tile =
-        pi_min_size(PI_TILE_TOKENS, x->n_tokens - tile * PI_TILE_TOKENS);
+    const size_t in_tile = pi_min_size(PI_TILE_TOKENS, x->n_tokens - tile * PI_TILE_TOKENS);
     struct target to = {.normed = normed + token * normed_stride, .a8_step = in_tile};
     if (a8 != NULL) {
         to.a8 = a8 + tile * PI_TILE_TOKENS * x->n_groups + token % PI_TILE_TOKENS;
@@ -87,8 +84,7 @@ struct pi_activation pi_activation_prepare(const struct pi_step *step,
     }
     while (more) {
         for (size_t t = chunk.first[0]; t < chunk.first[0] + chunk.count[0]; t++) {
-            const struct target to =
-                target_of(&x, normed, normed_stride, needs.a8 ? a8 : NULL, t);
+            const struct target to = target_of(&x, normed, normed_stride, needs.a8 ? a8 : NULL, t);
             const size_t row = row_of != NULL ? (size_t)row_of[t] : t;
             prepare_token(&step->rt->kernels, linear, in->data + row * in->stride, &to);
         }

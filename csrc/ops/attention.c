@@ -73,10 +73,9 @@ static void append(const struct pi_step *step, const struct pi_op *op, const str
     memcpy(k, in + a->k_col + head * a->head_dim, a->head_dim * sizeof *k);
     rotate(step, a, k, row, 1.0f);
     const struct pi_kernels *kernels = &step->rt->kernels;
-    (a->kv.format == PI_KV_F16 ? kernels->kv_append_f16 : kernels->kv_append_f32)(head_of_block(a, head) + block * a->kv.block_stride, k,
-                                    in + a->v_col + head * a->head_dim,
-                                    position % PI_KV_BLOCK_TOKENS, a->head_dim,
-                                    pi_round_up(a->head_dim, PI_PANEL_ROWS));
+    (a->kv.format == PI_KV_F16 ? kernels->kv_append_f16 : kernels->kv_append_f32)(
+        head_of_block(a, head) + block * a->kv.block_stride, k, in + a->v_col + head * a->head_dim,
+        position % PI_KV_BLOCK_TOKENS, a->head_dim, pi_round_up(a->head_dim, PI_PANEL_ROWS));
 }
 
 /* Queries of n_rows rows and one kv head, rotated and scaled, row-major [row][head of group]. */
@@ -86,8 +85,7 @@ static void gather_queries(const struct pi_step *step, const struct pi_op *op,
     const struct pi_attention *a = &op->u.attention;
     const struct shape shape = shape_of(a);
     for (size_t t = row; t < row + n_rows; t++) {
-        const float *in =
-            op->in.data + t * op->in.stride + head * shape.group * a->head_dim;
+        const float *in = op->in.data + t * op->in.stride + head * shape.group * a->head_dim;
         for (size_t h = 0; h < shape.group; h++) {
             memcpy(q, in + h * a->head_dim, a->head_dim * sizeof *q);
             rotate(step, a, q, t, a->scale);
@@ -130,9 +128,8 @@ static void attend_segment(const struct pi_step *step, const struct pi_op *op,
 }
 
 /* Query i of the unit, merged over its segments, into the output row. */
-static void merge_query(const struct pi_step *step, const struct pi_op *op,
-                        const struct unit *unit, size_t i, size_t limit,
-                        const struct partials *from) {
+static void merge_query(const struct pi_step *step, const struct pi_op *op, const struct unit *unit,
+                        size_t i, size_t limit, const struct partials *from) {
     const struct pi_attention *a = &op->u.attention;
     const struct shape shape = shape_of(a);
     const size_t n = from->n_queries;
@@ -159,8 +156,7 @@ struct unit_buffers {
 };
 
 static struct unit_buffers take_buffers(const struct pi_step *step, const struct pi_attention *a,
-                                        size_t n_rows, struct pi_worker *worker,
-                                        float *partials) {
+                                        size_t n_rows, struct pi_worker *worker, float *partials) {
     const struct shape shape = shape_of(a);
     const size_t n = n_rows * shape.group;
     const size_t segments = step->shared->max_segments;
@@ -176,8 +172,8 @@ static struct unit_buffers take_buffers(const struct pi_step *step, const struct
     return b;
 }
 
-static void attend_unit(const struct pi_step *step, const struct pi_op *op,
-                        const struct unit *unit, struct pi_worker *worker) {
+static void attend_unit(const struct pi_step *step, const struct pi_op *op, const struct unit *unit,
+                        struct pi_worker *worker) {
     const struct pi_attention *a = &op->u.attention;
     struct unit_buffers b = take_buffers(step, a, unit->n_rows, worker, NULL);
     gather_queries(step, op, unit->span, unit->row, unit->n_rows, unit->head, b.q, b.limit);
@@ -214,8 +210,7 @@ static void decode_rows(const struct pi_step *step, const struct pi_op *op,
     pi_split_begin(worker, &split);
     while (pi_split_next(worker, &split, &chunk)) {
         const size_t row = chunk.first[0] / a->n_kv_heads;
-        const struct unit unit = {&step->frame->spans[row], row, 1,
-                                  chunk.first[0] % a->n_kv_heads};
+        const struct unit unit = {&step->frame->spans[row], row, 1, chunk.first[0] % a->n_kv_heads};
         const struct unit_buffers b = take_buffers(step, a, 1, worker, NULL);
         append(step, op, unit.span, row, unit.head, b.k);
         attend_unit(step, op, &unit, worker);
@@ -223,8 +218,8 @@ static void decode_rows(const struct pi_step *step, const struct pi_op *op,
 }
 
 /* Fewer (row, head) units than workers and long contexts: the unit is split into segments. */
-static void decode_segments(const struct pi_step *step, const struct pi_op *op,
-                            size_t n_segments, struct pi_worker *worker) {
+static void decode_segments(const struct pi_step *step, const struct pi_op *op, size_t n_segments,
+                            struct pi_worker *worker) {
     const struct pi_attention *a = &op->u.attention;
     const struct shape shape = shape_of(a);
     const size_t n_units = step->frame->n_rows * a->n_kv_heads;
@@ -292,8 +287,7 @@ static void prompt_rows(const struct pi_step *step, const struct pi_op *op,
     }
 }
 
-void pi_op_attention(const struct pi_step *step, const struct pi_op *op,
-                     struct pi_worker *worker) {
+void pi_op_attention(const struct pi_step *step, const struct pi_op *op, struct pi_worker *worker) {
     const struct pi_frame *frame = step->frame;
     if (frame->n_spans != frame->n_rows) {
         prompt_rows(step, op, worker);

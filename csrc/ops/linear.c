@@ -26,8 +26,8 @@ static size_t panel_bytes(const struct pi_weight *weight) {
 }
 
 size_t pi_linear_scratch_bytes(const struct pi_linear *linear) {
-    return pi_activation_scratch_bytes(linear) +
-           2 * TOKEN_BLOCK * BLOCK_COLS * sizeof(float) + 4 * PI_LINE_BYTES;
+    return pi_activation_scratch_bytes(linear) + 2 * TOKEN_BLOCK * BLOCK_COLS * sizeof(float) +
+           4 * PI_LINE_BYTES;
 }
 
 static size_t gemm_block_panels(const struct pi_weight *weight, size_t n_workers) {
@@ -293,8 +293,8 @@ static void prompt_gate_up(const struct pi_step *step, const struct pi_op *op,
 void pi_op_gate_up(const struct pi_step *step, const struct pi_op *op, struct pi_worker *worker) {
     struct pi_scratch scratch = pi_scratch_of(worker);
     const size_t n_tokens = step->frame->n_rows;
-    const struct pi_activation x = pi_activation_prepare(step, &op->u.linear, &op->in, NULL,
-                                                         n_tokens, worker, &scratch);
+    const struct pi_activation x =
+        pi_activation_prepare(step, &op->u.linear, &op->in, NULL, n_tokens, worker, &scratch);
     if (n_tokens <= PI_TILE_TOKENS) {
         decode_gate_up(step, op, &x, worker, scratch);
     } else {

@@ -10,9 +10,9 @@
 #define HALF_PI_C 0x1.3198a2e037073p-69
 
 static double sin_small(double x) {
-    static const double c[] = {-1.0 / 6,          1.0 / 120,        -1.0 / 5040,
-                               1.0 / 362880,      -1.0 / 39916800,  1.0 / 6227020800.0,
-                               -1.0 / 1307674368000.0};
+    static const double c[] = {
+        -1.0 / 6,        1.0 / 120,          -1.0 / 5040,           1.0 / 362880,
+        -1.0 / 39916800, 1.0 / 6227020800.0, -1.0 / 1307674368000.0};
     const double z = x * x;
     double p = c[6];
     for (int i = 5; i >= 0; i--) {
@@ -22,9 +22,8 @@ static double sin_small(double x) {
 }
 
 static double cos_small(double x) {
-    static const double c[] = {-1.0 / 2,         1.0 / 24,          -1.0 / 720,
-                               1.0 / 40320,      -1.0 / 3628800,    1.0 / 479001600.0,
-                               -1.0 / 87178291200.0};
+    static const double c[] = {-1.0 / 2,       1.0 / 24,          -1.0 / 720,          1.0 / 40320,
+                               -1.0 / 3628800, 1.0 / 479001600.0, -1.0 / 87178291200.0};
     const double z = x * x;
     double p = c[6];
     for (int i = 5; i >= 0; i--) {
@@ -39,10 +38,22 @@ static void sin_cos(double x, double *sin_out, double *cos_out) {
     const double s = sin_small(r);
     const double c = cos_small(r);
     switch ((int64_t)n & 3) {
-    case 0: *sin_out = s; *cos_out = c; break;
-    case 1: *sin_out = c; *cos_out = -s; break;
-    case 2: *sin_out = -s; *cos_out = -c; break;
-    default: *sin_out = -c; *cos_out = s; break;
+    case 0:
+        *sin_out = s;
+        *cos_out = c;
+        break;
+    case 1:
+        *sin_out = c;
+        *cos_out = -s;
+        break;
+    case 2:
+        *sin_out = -s;
+        *cos_out = -c;
+        break;
+    default:
+        *sin_out = -c;
+        *cos_out = s;
+        break;
     }
 }
 

@@ -5,8 +5,8 @@
 
 void pi_op_run(const struct pi_step *step, const struct pi_op *op, struct pi_worker *worker) {
     static pi_op_fn *const functions[] = {
-        [PI_OP_EMBED] = pi_op_embed,         [PI_OP_LINEAR] = pi_op_linear,
-        [PI_OP_GATE_UP] = pi_op_gate_up,     [PI_OP_ATTENTION] = pi_op_attention,
+        [PI_OP_EMBED] = pi_op_embed,     [PI_OP_LINEAR] = pi_op_linear,
+        [PI_OP_GATE_UP] = pi_op_gate_up, [PI_OP_ATTENTION] = pi_op_attention,
         [PI_OP_HEAD] = pi_op_head,
     };
     functions[op->kind](step, op, worker);

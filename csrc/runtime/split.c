@@ -25,8 +25,7 @@ static size_t first_item(const struct pi_split *split, size_t n_workers, size_t 
 
 /* Items of one sub-run of an owner. */
 static size_t run_items(const struct pi_split *split, size_t n_workers, size_t owner) {
-    const size_t n =
-        first_item(split, n_workers, owner + 1) - first_item(split, n_workers, owner);
+    const size_t n = first_item(split, n_workers, owner + 1) - first_item(split, n_workers, owner);
     return pi_ceil_div(n, split->n_streams);
 }
 
@@ -96,10 +95,8 @@ void pi_split_begin(struct pi_worker *worker, const struct pi_split *split) {
     }
 }
 
-bool pi_split_next(struct pi_worker *worker, const struct pi_split *split,
-                   struct pi_chunk *chunk) {
-    if (worker->cancel != NULL &&
-        atomic_load_explicit(worker->cancel, memory_order_relaxed) != 0) {
+bool pi_split_next(struct pi_worker *worker, const struct pi_split *split, struct pi_chunk *chunk) {
+    if (worker->cancel != NULL && atomic_load_explicit(worker->cancel, memory_order_relaxed) != 0) {
         worker->skipped_work = true;
         return false;
     }

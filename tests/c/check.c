@@ -19,14 +19,10 @@ size_t check_between(struct check *c, size_t low, size_t high) {
 static float random_float(struct check *c) {
     const float unit = (float)(int32_t)check_random(c) * 0x1p-31f;
     switch (check_random(c) % 64) {
-    case 0:
-        return 0.0f;
-    case 1:
-        return unit * 1e-38f;
-    case 2:
-        return unit * 1e6f;
-    default:
-        return unit * 4.0f;
+    case 0: return 0.0f;
+    case 1: return unit * 1e-38f;
+    case 2: return unit * 1e6f;
+    default: return unit * 4.0f;
     }
 }
 
@@ -48,9 +44,7 @@ struct guarded check_bytes(struct check *c, size_t n) {
     return g;
 }
 
-struct guarded check_output(struct check *c, size_t bytes) {
-    return guarded_new(bytes, c->at_end);
-}
+struct guarded check_output(struct check *c, size_t bytes) { return guarded_new(bytes, c->at_end); }
 
 static void report(struct check *c, const char *what, size_t index) {
     fprintf(stderr, "%s: %s differs from scalar at %zu\n", pi_isa_name(c->kernels->isa), what,

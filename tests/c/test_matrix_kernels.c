@@ -59,8 +59,8 @@ static void test_gemv(struct check *c, enum pi_format format) {
     for (size_t i = 0; i < 2; i++) {
         out[i] = check_output(c, ((n_tokens - 1) * args.out_stride + n_rows) * sizeof(float));
         for (size_t s = 0; s < n_streams; s++) {
-            args.w[s] = (uint8_t *)panels.data +
-                        s * n_panels * n_groups * pi_qtype_of(format)->group_bytes;
+            args.w[s] =
+                (uint8_t *)panels.data + s * n_panels * n_groups * pi_qtype_of(format)->group_bytes;
             args.out[s] = (float *)out[i].data + s * n_panels * PI_PANEL_ROWS;
         }
         (i ? c->scalar : c->kernels)->gemv[format](&args);
@@ -82,9 +82,8 @@ static void test_gemm(struct check *c, enum pi_format format) {
     const size_t n_tokens = n_tiles * PI_TILE_TOKENS;
     struct guarded panels = random_panels(c, format, n_panels, n_groups);
     /* For a8, n_tiles tiles are one tile after the other: groups of a tile follow each other. */
-    struct guarded x = quantized
-                           ? random_activations(c, format, PI_TILE_TOKENS, n_groups * n_tiles)
-                           : random_activations(c, format, n_tokens, n_groups);
+    struct guarded x = quantized ? random_activations(c, format, PI_TILE_TOKENS, n_groups * n_tiles)
+                                 : random_activations(c, format, n_tokens, n_groups);
     struct guarded out[2];
     for (size_t i = 0; i < 2; i++) {
         const struct pi_kernels *k = i ? c->scalar : c->kernels;

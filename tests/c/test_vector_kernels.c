@@ -15,14 +15,9 @@ static void free_all(struct guarded *buffers, size_t n) {
 static void spoil(struct check *c, struct guarded *x) {
     float *value = (float *)x->data + check_between(c, 0, x->bytes / sizeof(float) - 1);
     switch (check_random(c) % 8) {
-    case 0:
-        *value = NAN;
-        break;
-    case 1:
-        *value = -INFINITY;
-        break;
-    default:
-        break;
+    case 0: *value = NAN; break;
+    case 1: *value = -INFINITY; break;
+    default: break;
     }
 }
 
@@ -120,7 +115,8 @@ struct cache {
 
 /* Appends tokens with the kernels under test and with scalar and compares the pools. */
 static struct cache fill_cache(struct check *c, bool f32) {
-    struct cache cache = {.n_tokens = check_between(c, 1, 200), .head_dim = check_between(c, 1, 90)};
+    struct cache cache = {.n_tokens = check_between(c, 1, 200),
+                          .head_dim = check_between(c, 1, 90)};
     cache.v_stride = pi_round_up(cache.head_dim, 16);
     const size_t elements = PI_KV_BLOCK_TOKENS * (cache.head_dim + cache.v_stride);
     cache.block_bytes = elements * (f32 ? sizeof(float) : sizeof(uint16_t));

@@ -25,8 +25,8 @@ struct pi_gemv_args {
     size_t n_groups;
     size_t n_tokens; /* 1..8 */
     const void *x;
-    size_t x_stride;   /* elements between tokens; float formats only */
-    size_t out_stride; /* elements between tokens */
+    size_t x_stride;      /* elements between tokens; float formats only */
+    size_t out_stride;    /* elements between tokens */
     size_t prefetch_near; /* bytes ahead into L1, 0 = none */
     size_t prefetch_far;  /* bytes ahead into L2, 0 = none */
 };
@@ -41,8 +41,8 @@ struct pi_gemm_args {
     size_t n_panels;
     size_t n_groups;
     size_t n_tiles;
-    const void *x;     /* first group of the first tile (a8), or first input (f32) */
-    size_t x_stride;   /* a8: bytes between tiles; f32: elements between tokens */
+    const void *x;   /* first group of the first tile (a8), or first input (f32) */
+    size_t x_stride; /* a8: bytes between tiles; f32: elements between tokens */
     float *out;
     size_t out_stride; /* elements between tokens */
     bool accumulate;
@@ -84,14 +84,14 @@ typedef void pi_swiglu_fn(float *h, const float *gate, const float *up, size_t n
  * softmax partials. `first` is a multiple of 512 and last <= first + 512. Query i sees the tokens
  * below limit[i]; limits ascend. State is initialised here. */
 struct pi_attn_args {
-    const float *q;       /* [n_queries][q_stride], rotated and scaled */
+    const float *q; /* [n_queries][q_stride], rotated and scaled */
     size_t q_stride;
     const int32_t *limit; /* [n_queries] visible tokens, counted from position 0 */
     size_t n_queries;
-    size_t head_dim;      /* K */
-    size_t v_stride;      /* K rounded up to 16: row length of V and of o */
-    const uint8_t *kv;    /* this layer's and head's part of block 0 of the pool */
-    size_t block_stride;  /* bytes between pool blocks */
+    size_t head_dim;     /* K */
+    size_t v_stride;     /* K rounded up to 16: row length of V and of o */
+    const uint8_t *kv;   /* this layer's and head's part of block 0 of the pool */
+    size_t block_stride; /* bytes between pool blocks */
     const int32_t *block_table;
     size_t first, last;
     float *m; /* [n_queries] running maximum */

@@ -33,8 +33,8 @@ struct pi_span {
 
 /* Everything that changes from step to step. */
 struct pi_frame {
-    size_t n_rows;           /* T */
-    const int32_t *tokens;   /* [T] */
+    size_t n_rows;            /* T */
+    const int32_t *tokens;    /* [T] */
     const int32_t *positions; /* [T] */
     size_t n_spans;
     const struct pi_span *spans;
@@ -42,12 +42,12 @@ struct pi_frame {
     const int32_t *logit_rows; /* rows whose logits are wanted, ascending */
     float *logits;             /* [n_logit_rows][logits_stride] */
     size_t logits_stride;
-    size_t n_candidates;        /* wanted per row */
-    int32_t *candidate_ids;     /* [n_logit_rows][n_candidates] */
-    float *candidate_values;    /* same shape, descending; ties by ascending id */
-    int32_t *candidate_counts;  /* [n_logit_rows] */
-    double *log_sum_exp;        /* [n_logit_rows], over the valid ids */
-    int32_t *finite;            /* [n_logit_rows] */
+    size_t n_candidates;       /* wanted per row */
+    int32_t *candidate_ids;    /* [n_logit_rows][n_candidates] */
+    float *candidate_values;   /* same shape, descending; ties by ascending id */
+    int32_t *candidate_counts; /* [n_logit_rows] */
+    double *log_sum_exp;       /* [n_logit_rows], over the valid ids */
+    int32_t *finite;           /* [n_logit_rows] */
     const _Atomic int32_t *cancel;
 };
 
@@ -127,12 +127,12 @@ struct pi_rope {
 /* Buffers shared by the workers during a step, sized for max_rows. */
 struct pi_shared {
     struct pi_rope rope;
-    float *normed;             /* [max_rows][normed_stride] */
+    float *normed; /* [max_rows][normed_stride] */
     size_t normed_stride;
-    struct pi_a8_group *a8;    /* [max_rows * max groups] */
-    float *partials;           /* attention partials when one head is split over workers */
+    struct pi_a8_group *a8;           /* [max_rows * max groups] */
+    float *partials;                  /* attention partials when one head is split over workers */
     struct pi_head_stats *head_stats; /* [max_logit_rows][chunks of V] */
-    size_t max_segments;       /* 512-token segments of the longest sequence */
+    size_t max_segments;              /* 512-token segments of the longest sequence */
 };
 
 /* What an op sees. */
@@ -142,8 +142,7 @@ struct pi_step {
     const struct pi_shared *shared;
 };
 
-typedef void pi_op_fn(const struct pi_step *step, const struct pi_op *op,
-                      struct pi_worker *worker);
+typedef void pi_op_fn(const struct pi_step *step, const struct pi_op *op, struct pi_worker *worker);
 pi_op_fn pi_op_embed;
 pi_op_fn pi_op_linear;
 pi_op_fn pi_op_gate_up;

@@ -41,9 +41,9 @@ struct pi_group_f32 {
 struct pi_a8_group {
     int8_t q[PI_GROUP_INPUTS];
     float scale[4];
-    float scaled_sum[4];  /* scale * sum(q): for formats with a minimum per block */
-    int32_t start_q4[4];  /* -8 * sum(q), for nibbles stored as 0..15 */
-    int32_t start_q8[4];  /* -128 * sum(q), for bytes stored as 0..255 */
+    float scaled_sum[4]; /* scale * sum(q): for formats with a minimum per block */
+    int32_t start_q4[4]; /* -8 * sum(q), for nibbles stored as 0..15 */
+    int32_t start_q8[4]; /* -128 * sum(q), for bytes stored as 0..255 */
 };
 
 _Static_assert(sizeof(struct pi_group_q4_0) == 1152, "q4_0 group is 18 lines");

@@ -44,8 +44,7 @@ PI_INLINE void quantize_block(struct pi_a8_group *out, size_t b, const float *x)
     out->start_q8[b] = -128 * sum;
 }
 
-void pi_act_a8_avx512vnni(struct pi_a8_group *out, size_t stride, const float *x,
-                          size_t n_groups) {
+void pi_act_a8_avx512vnni(struct pi_a8_group *out, size_t stride, const float *x, size_t n_groups) {
     for (size_t g = 0; g < n_groups; g++) {
         for (size_t b = 0; b < 4; b++) {
             quantize_block(out + g * stride, b, x + g * PI_GROUP_INPUTS + b * PI_BLOCK_INPUTS);

@@ -52,8 +52,8 @@ PI_INLINE void weigh(const struct pi_attn_args *a, size_t query, const size_t n,
          * as in the scalar comparison. */
         const float old = a->m[query + i];
         const __m256 old_f32x8 = _mm256_set1_ps(old);
-        __m256 largest = _mm256_max_ps(_mm256_blendv_ps(old_f32x8, score[i][0], visible[0]),
-                                       old_f32x8);
+        __m256 largest =
+            _mm256_max_ps(_mm256_blendv_ps(old_f32x8, score[i][0], visible[0]), old_f32x8);
         largest = _mm256_max_ps(_mm256_blendv_ps(old_f32x8, score[i][1], visible[1]), largest);
         __m128 m = _mm_max_ps(_mm256_castps256_ps128(largest), _mm256_extractf128_ps(largest, 1));
         m = _mm_max_ps(m, _mm_movehl_ps(m, m));
@@ -64,8 +64,8 @@ PI_INLINE void weigh(const struct pi_attn_args *a, size_t query, const size_t n,
             const __m256 e = _mm256_and_ps(
                 pi_exp256(_mm256_sub_ps(score[i][half], _mm256_set1_ps(max))), visible[half]);
             _mm256_store_ps(p[i] + 8 * half, e);
-            const __m256 kept = _mm256_mul_ps(_mm256_loadu_ps(l + 8 * half),
-                                              _mm256_set1_ps(rescale[i]));
+            const __m256 kept =
+                _mm256_mul_ps(_mm256_loadu_ps(l + 8 * half), _mm256_set1_ps(rescale[i]));
             _mm256_storeu_ps(l + 8 * half, _mm256_add_ps(kept, e));
         }
         a->m[query + i] = max;
@@ -115,24 +115,12 @@ static void add_tile(const struct pi_attn_args *a, size_t first, size_t last,
         /* Parts of equal length: 7 queries go as 4 + 3, not as 6 + 1. */
         const size_t n = pi_ceil_div(last - first, pi_ceil_div(last - first, MAX_PART));
         switch (n) {
-        case 6:
-            add_part(a, first, 6, tile);
-            break;
-        case 5:
-            add_part(a, first, 5, tile);
-            break;
-        case 4:
-            add_part(a, first, 4, tile);
-            break;
-        case 3:
-            add_part(a, first, 3, tile);
-            break;
-        case 2:
-            add_part(a, first, 2, tile);
-            break;
-        default:
-            add_part(a, first, 1, tile);
-            break;
+        case 6: add_part(a, first, 6, tile); break;
+        case 5: add_part(a, first, 5, tile); break;
+        case 4: add_part(a, first, 4, tile); break;
+        case 3: add_part(a, first, 3, tile); break;
+        case 2: add_part(a, first, 2, tile); break;
+        default: add_part(a, first, 1, tile); break;
         }
         first += n;
     }

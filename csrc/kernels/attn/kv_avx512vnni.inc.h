@@ -19,8 +19,8 @@ pi_attn_fn NAME;
 #define TILE PI_KV_TILE_TOKENS
 
 struct tile {
-    const ELEMENT *k; /* [head_dim][16] */
-    const ELEMENT *v; /* [16][v_stride] */
+    const ELEMENT *k;             /* [head_dim][16] */
+    const ELEMENT *v;             /* [16][v_stride] */
     const float *wide_k, *wide_v; /* the same widened, or NULL */
     size_t first;
 };
@@ -42,8 +42,8 @@ PI_INLINE void softmax_block(const struct pi_attn_args *a, const struct tile *ti
     for (size_t d = 0; d < a->head_dim; d++) {
         const __m512 k_f32x16 = line_of(tile->k, tile->wide_k, d * TILE, widened);
         for (size_t i = 0; i < n; i++) {
-            score_f32x16[i] = _mm512_fmadd_ps(_mm512_set1_ps(q[i * a->q_stride + d]), k_f32x16,
-                                              score_f32x16[i]);
+            score_f32x16[i] =
+                _mm512_fmadd_ps(_mm512_set1_ps(q[i * a->q_stride + d]), k_f32x16, score_f32x16[i]);
         }
     }
     for (size_t i = 0; i < n; i++) {
@@ -106,10 +106,9 @@ PI_INLINE void add_own_values(const struct pi_attn_args *a, const struct tile *t
     for (size_t d = 0; d < a->v_stride; d += 16) {
         __m512 o_f32x16 = _mm512_loadu_ps(o + d);
         for (size_t t = from; t < to; t++) {
-            o_f32x16 =
-                _mm512_fmadd_ps(_mm512_set1_ps(p[t]),
-                                line_of(tile->v, tile->wide_v, t * a->v_stride + d, widened),
-                                o_f32x16);
+            o_f32x16 = _mm512_fmadd_ps(_mm512_set1_ps(p[t]),
+                                       line_of(tile->v, tile->wide_v, t * a->v_stride + d, widened),
+                                       o_f32x16);
         }
         _mm512_storeu_ps(o + d, o_f32x16);
     }
@@ -180,8 +179,8 @@ void NAME(const struct pi_attn_args *a) {
     PI_ALIGNED(64) float wide_k[MAX_HEAD_DIM * TILE];
     PI_ALIGNED(64) float wide_v[MAX_HEAD_DIM * TILE];
     const size_t n_blocks = pi_ceil_div(a->n_queries, BLOCK_QUERIES);
-    const bool widened = n_blocks > 1 && sizeof(ELEMENT) < sizeof(float) &&
-                         a->v_stride <= MAX_HEAD_DIM;
+    const bool widened =
+        n_blocks > 1 && sizeof(ELEMENT) < sizeof(float) && a->v_stride <= MAX_HEAD_DIM;
     clear_state(a);
     for (size_t first = a->first; first < a->last; first += TILE) {
         const size_t block = (size_t)a->block_table[first / PI_KV_BLOCK_TOKENS];

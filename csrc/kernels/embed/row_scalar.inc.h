@@ -10,8 +10,7 @@
 pi_embed_fn NAME;
 
 void NAME(float *out, const uint8_t *panels, size_t row, size_t n_groups) {
-    const GROUP *group =
-        (const GROUP *)(const void *)panels + row / PI_PANEL_ROWS * n_groups;
+    const GROUP *group = (const GROUP *)(const void *)panels + row / PI_PANEL_ROWS * n_groups;
     const size_t r = row % PI_PANEL_ROWS;
     for (size_t g = 0; g < n_groups; g++, group++, out += PI_GROUP_INPUTS) {
         for (size_t i = 0; i < PI_GROUP_INPUTS; i++) {

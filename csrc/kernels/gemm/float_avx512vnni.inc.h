@@ -34,8 +34,7 @@ PI_INLINE void run(const struct pi_gemm_args *a, size_t tile, size_t panel, size
                     const __m512 x_f32x16 =
                         _mm512_set1_ps(x[t * a->x_stride + line * PI_LINE_INPUTS + i]);
                     for (size_t p = 0; p < n_panels; p++) {
-                        f_f32x16[p][t] =
-                            _mm512_fmadd_ps(w_f32x16[p], x_f32x16, f_f32x16[p][t]);
+                        f_f32x16[p][t] = _mm512_fmadd_ps(w_f32x16[p], x_f32x16, f_f32x16[p][t]);
                     }
                 }
             }

@@ -26,17 +26,10 @@ static void add_group(const GROUP *group, const float *x, size_t x_stride, size_
         add_tokens(group, x, x_stride, 4, sums);
     }
     switch (n_tokens) {
-    case 3:
-        add_tokens(group, x, x_stride, 3, sums);
-        break;
-    case 2:
-        add_tokens(group, x, x_stride, 2, sums);
-        break;
-    case 1:
-        add_tokens(group, x, x_stride, 1, sums);
-        break;
-    default:
-        break;
+    case 3: add_tokens(group, x, x_stride, 3, sums); break;
+    case 2: add_tokens(group, x, x_stride, 2, sums); break;
+    case 1: add_tokens(group, x, x_stride, 1, sums); break;
+    default: break;
     }
 }
 

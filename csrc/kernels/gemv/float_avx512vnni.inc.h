@@ -37,8 +37,7 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
                         const float *input = x + g * PI_GROUP_INPUTS + line * PI_LINE_INPUTS + i;
                         for (size_t s = 0; s < n_streams; s++) {
                             const pi_float_group *group =
-                                (const pi_float_group *)(const void *)a->w[s] + p * a->n_groups +
-                                g;
+                                (const pi_float_group *)(const void *)a->w[s] + p * a->n_groups + g;
                             const __m512 w_f32x16 = pi_float_weight(group, line, i);
                             for (size_t t = 0; t < n_tokens; t++) {
                                 f_f32x16[s][t] = _mm512_fmadd_ps(
@@ -52,8 +51,7 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
         }
         for (size_t s = 0; s < n_streams; s++) {
             for (size_t t = 0; t < n_tokens; t++) {
-                _mm512_storeu_ps(a->out[s] + t * a->out_stride + p * PI_PANEL_ROWS,
-                                 f_f32x16[s][t]);
+                _mm512_storeu_ps(a->out[s] + t * a->out_stride + p * PI_PANEL_ROWS, f_f32x16[s][t]);
             }
         }
     }

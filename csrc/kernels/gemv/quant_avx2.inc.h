@@ -9,17 +9,10 @@ static void add_group(const GROUP *group, const struct pi_a8_group *x, size_t n_
         group_dot(group, x, 4, sums);
     }
     switch (n_tokens) {
-    case 3:
-        group_dot(group, x, 3, sums);
-        break;
-    case 2:
-        group_dot(group, x, 2, sums);
-        break;
-    case 1:
-        group_dot(group, x, 1, sums);
-        break;
-    default:
-        break;
+    case 3: group_dot(group, x, 3, sums); break;
+    case 2: group_dot(group, x, 2, sums); break;
+    case 1: group_dot(group, x, 1, sums); break;
+    default: break;
     }
 }
 

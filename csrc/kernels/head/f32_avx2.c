@@ -63,8 +63,7 @@ size_t pi_head_select_f32_avx2(int32_t *index, size_t capacity, const float *log
     size_t found = 0;
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
-        const __m256 hit =
-            _mm256_cmp_ps(_mm256_loadu_ps(logits + i), threshold_f32x8, _CMP_GE_OQ);
+        const __m256 hit = _mm256_cmp_ps(_mm256_loadu_ps(logits + i), threshold_f32x8, _CMP_GE_OQ);
         for (unsigned bits = (unsigned)_mm256_movemask_ps(hit); bits; bits &= bits - 1) {
             if (found < capacity) {
                 index[found] = (int32_t)i + __builtin_ctz(bits);

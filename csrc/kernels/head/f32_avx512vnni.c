@@ -29,8 +29,8 @@ void pi_head_stats_f32_avx512vnni(struct pi_head_stats *stats, const float *logi
     stats->finite = infinite == 0;
 }
 
-size_t pi_head_select_f32_avx512vnni(int32_t *index, size_t capacity, const float *logits,
-                                     size_t n, float threshold) {
+size_t pi_head_select_f32_avx512vnni(int32_t *index, size_t capacity, const float *logits, size_t n,
+                                     float threshold) {
     size_t found = 0;
     for (size_t i = 0; i < n; i += 16) {
         const __mmask16 lanes = n - i >= 16 ? 0xffff : pi_first_lanes(n - i);

@@ -13,8 +13,7 @@ PI_INLINE __m256i round_to_bf16(__m256 x) {
     const __m256i bias = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
     const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, bias), 16);
     const __m256i quiet = _mm256_or_si256(top, _mm256_set1_epi32(0x40));
-    const __m256i is_nan =
-        _mm256_cmpgt_epi32(pi_magnitude256(x), _mm256_set1_epi32(0x7f800000));
+    const __m256i is_nan = _mm256_cmpgt_epi32(pi_magnitude256(x), _mm256_set1_epi32(0x7f800000));
     return _mm256_blendv_epi8(rounded, quiet, is_nan);
 }
 

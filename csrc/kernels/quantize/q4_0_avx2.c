@@ -49,10 +49,10 @@ static void quantize_block(struct pi_block_q4_0 *out, const float *x) {
     const __m256 inverse = _mm256_set1_ps(d == 0.0f ? 0.0f : 1.0f / d);
     out->d = pi_f32_to_f16(d);
     /* Values 0..15 in the low, 16..31 in the high nibbles, 8 dwords each. */
-    const __m256i first = _mm256_or_si256(
-        nibble8(value[0], inverse), _mm256_slli_epi32(nibble8(value[2], inverse), 4));
-    const __m256i second = _mm256_or_si256(
-        nibble8(value[1], inverse), _mm256_slli_epi32(nibble8(value[3], inverse), 4));
+    const __m256i first = _mm256_or_si256(nibble8(value[0], inverse),
+                                          _mm256_slli_epi32(nibble8(value[2], inverse), 4));
+    const __m256i second = _mm256_or_si256(nibble8(value[1], inverse),
+                                           _mm256_slli_epi32(nibble8(value[3], inverse), 4));
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(first, second), 0xd8);
     const __m128i bytes =
         _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
@@ -76,8 +76,7 @@ void pi_dequantize_q4_0_avx2(float *x, const void *blocks, size_t n) {
                                  _mm_and_si128(_mm_srli_epi16(both, 4), mask)};
         for (size_t i = 0; i < 4; i++) {
             const __m128i eight = i % 2 ? _mm_srli_si128(half[i / 2], 8) : half[i / 2];
-            const __m256i q =
-                _mm256_sub_epi32(_mm256_cvtepu8_epi32(eight), _mm256_set1_epi32(8));
+            const __m256i q = _mm256_sub_epi32(_mm256_cvtepu8_epi32(eight), _mm256_set1_epi32(8));
             _mm256_storeu_ps(x + 8 * i, _mm256_mul_ps(d, _mm256_cvtepi32_ps(q)));
         }
     }

@@ -4,8 +4,8 @@
 
 pi_rmsnorm_fn pi_rmsnorm_f32_avx512vnni;
 
-void pi_rmsnorm_f32_avx512vnni(float *y, const float *x, const float *w, size_t n,
-                               size_t n_padded, float eps) {
+void pi_rmsnorm_f32_avx512vnni(float *y, const float *x, const float *w, size_t n, size_t n_padded,
+                               float eps) {
     __m512 sum_f32x16 = _mm512_setzero_ps();
     for (size_t i = 0; i < n_padded; i += 16) {
         const __m512 x_f32x16 = _mm512_loadu_ps(x + i);

@@ -24,8 +24,7 @@ PI_INLINE void block_dot(const GROUP *group, size_t b, size_t half, const struct
         const __m256i magnitude = _mm256_abs_epi8(w_i8x32);
         for (size_t t = 0; t < n_tokens; t++) {
             const __m256i q = pi_broadcast4_256(x[t].q + PI_BLOCK_INPUTS * b + 4 * j);
-            const __m256i pairs =
-                _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(q, w_i8x32));
+            const __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(q, w_i8x32));
             isum[t] = _mm256_add_epi32(isum[t], _mm256_madd_epi16(pairs, one));
         }
     }

@@ -22,8 +22,7 @@ PI_INLINE __m256 pi_exp256(__m256 x) {
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
     /* A NaN makes p NaN, and the product with whatever power comes out of it as well. */
-    const __m256i exponent_i32x8 =
-        _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    const __m256i exponent_i32x8 = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(exponent_i32x8, 23)));
 }
 

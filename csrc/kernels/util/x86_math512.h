@@ -22,14 +22,13 @@ PI_INLINE __m512 pi_exp512(__m512 x) {
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
     /* A NaN makes p NaN, and the product with whatever power comes out of it as well. */
-    const __m512i exponent_i32x16 =
-        _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+    const __m512i exponent_i32x16 = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
     return _mm512_mul_ps(p, _mm512_castsi512_ps(_mm512_slli_epi32(exponent_i32x16, 23)));
 }
 
 PI_INLINE __m512 pi_silu512(__m512 x) {
-    const __m512 negated = _mm512_castsi512_ps(
-        _mm512_xor_si512(_mm512_castps_si512(x), _mm512_set1_epi32(INT32_MIN)));
+    const __m512 negated =
+        _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(x), _mm512_set1_epi32(INT32_MIN)));
     return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1.0f), pi_exp512(negated)));
 }
 

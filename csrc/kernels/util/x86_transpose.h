@@ -8,8 +8,8 @@
 PI_INLINE __m128i pi_load128(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
 
 /* `flip` is xored into every byte. */
-PI_INLINE void pi_rows_to_lines(void *lines, const uint8_t *const row[PI_PANEL_ROWS],
-                                size_t offset, __m128i flip) {
+PI_INLINE void pi_rows_to_lines(void *lines, const uint8_t *const row[PI_PANEL_ROWS], size_t offset,
+                                __m128i flip) {
     __m128i *line = lines;
     for (size_t r = 0; r < PI_PANEL_ROWS; r += 4) {
         const __m128i a = _mm_xor_si128(pi_load128(row[r] + offset), flip);
