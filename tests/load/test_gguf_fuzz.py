@@ -17,7 +17,7 @@ from pyinfer.errors import ModelFormatError, ModelUnsupportedError, PyinferError
 from pyinfer.load.checkpoint import open_checkpoint
 from pyinfer.load.gguf import GgufFile
 
-from .gguf_bytes import Built, small_model
+from .gguf_bytes import CODES, U32, Built, small_model
 
 MODEL = small_model()
 
@@ -112,7 +112,13 @@ def test_every_header_byte(path: Path, change: str) -> None:
 def structural(built: Built) -> list[tuple[str, int, int]]:
     """Return (label, offset, width) of the integers that shape the file; values left out."""
     words = ("count", "length of", "type of", "n_dims", "dim ", "offset of", "version")
-    return [(f.label, f.offset, f.width) for f in built.fields if f.label.startswith(words)]
+    # Arrays of the other number types are like this one.
+    repeated = tuple(f"'x.a{kind}'" for kind in CODES if kind != U32)
+    return [
+        (f.label, f.offset, f.width)
+        for f in built.fields
+        if f.label.startswith(words) and not f.label.endswith(repeated)
+    ]
 
 
 def limit_of(label: str) -> int | None:
@@ -159,7 +165,7 @@ def test_boundary_integers_everywhere(path: Path) -> None:
                     assert outcome != "ok", (label, value)
                 os.pwrite(file.fileno(), original, offset)
     tracemalloc.stop()
-    assert cases > 5000
+    assert cases > 4000
     assert verdict(path) == "ok"
 
 
