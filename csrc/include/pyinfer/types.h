@@ -34,10 +34,10 @@ enum pi_isa {
     PI_ISA_COUNT,
 };
 
-#define PI_PANEL_ROWS 16    /* output rows of a packed panel */
-#define PI_GROUP_INPUTS 128 /* inputs of a packed group */
-#define PI_BLOCK_INPUTS 32  /* inputs that share one activation scale */
-#define PI_TILE_TOKENS 8    /* tokens of an activation tile */
+#define PI_PANEL_ROWS 16     /* output rows of a packed panel */
+#define PI_GROUP_INPUTS 128  /* inputs of a packed group */
+#define PI_BLOCK_INPUTS 32   /* inputs that share one activation scale */
+#define PI_TILE_TOKENS 8     /* tokens of an activation tile */
 #define PI_KV_BLOCK_TOKENS 64
 #define PI_KV_TILE_TOKENS 16
 #define PI_KV_SEGMENT_TOKENS 512 /* fixed borders of attention partials */
@@ -50,6 +50,8 @@ enum pi_isa {
 #define PI_EXPORT __attribute__((visibility("default")))
 #define PI_NOINLINE __attribute__((noinline))
 #define PI_UNUSED __attribute__((unused))
+#define PI_PRAGMA(text) _Pragma(#text)
+#define PI_UNROLL(n) PI_PRAGMA(GCC unroll n)
 
 PI_INLINE size_t pi_ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 PI_INLINE size_t pi_round_up(size_t a, size_t b) { return pi_ceil_div(a, b) * b; }

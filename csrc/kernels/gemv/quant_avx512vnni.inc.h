@@ -20,6 +20,7 @@ PI_INLINE void add_block(const pi_block_group *group, size_t b, const struct pi_
     for (size_t t = 0; t < n_tokens; t++) {
         isum_i32x16[t] = _mm512_set1_epi32(x[t].PI_BLOCK_START[b]);
     }
+    PI_UNROLL(4)
     for (size_t j = 0; j < PI_BLOCK_STEPS; j++) {
         const __auto_type line = pi_block_line(group, b, j);
         const __m512i first = pi_block_first(line);
@@ -60,7 +61,8 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
         }
         for (size_t s = 0; s < n_streams; s++) {
             for (size_t t = 0; t < n_tokens; t++) {
-                _mm512_storeu_ps(a->out[s] + t * a->out_stride + p * PI_PANEL_ROWS, f_f32x16[s][t]);
+                _mm512_storeu_ps(a->out[s] + t * a->out_stride + p * PI_PANEL_ROWS,
+                                 f_f32x16[s][t]);
             }
         }
     }
