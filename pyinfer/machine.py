@@ -8,6 +8,7 @@ from pathlib import Path
 
 _CPUS = Path("/sys/devices/system/cpu")
 _CGROUP = Path("/sys/fs/cgroup")
+_PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def cpu_quota() -> float | None:
 def available_memory() -> int:
     """Return the bytes that can be allocated without swapping, the cgroup limit respected."""
     available = []
-    for line in (_read(Path("/proc/meminfo")) or "").splitlines():
+    for line in (_read(_PROC / "meminfo") or "").splitlines():
         if line.startswith("MemAvailable:"):
             available.append(int(line.split()[1]) * 1024)
     for folder in _cgroup_folders("memory"):
@@ -85,7 +86,7 @@ def _reclaimable(folder: Path) -> int:
 def _cgroup_folders(controller: str) -> list[Path]:
     """Return the folders of the process's cgroup and its parents, where limits may stand."""
     folders = []
-    for line in (_read(Path("/proc/self/cgroup")) or "").splitlines():
+    for line in (_read(_PROC / "self/cgroup") or "").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue

@@ -55,6 +55,7 @@ CROSS_TESTS = {
     "tests/cli/test_process.py",  # the program as a process: streams, exit status
     "tests/model/test_candidates.py",  # against full rows of the whole model
     "tests/model/test_equality.py",  # the same bits in every setting
+    "tests/model/test_golden.py",  # against stored outputs of the reference
     "tests/model/test_poison.py",  # NaN in every kind of tensor
     "tests/load/test_corpus.py",  # every file of tests/corpus
     "tests/text/test_hostile_files.py",  # tokenizer files of both kinds

@@ -98,7 +98,14 @@ class EngineWorker:
         return len(self._listeners)
 
     def new_id(self) -> int:
-        """A request id that no other request of this worker has."""
+        """A request id that no other request of this worker has.
+
+        Raises
+        ------
+        EngineError
+            This is a forked child of the process that loaded the model.
+        """
+        self._check_process()
         with self._lock:
             self._last_id += 1
             return self._last_id
@@ -127,12 +134,8 @@ class EngineWorker:
         handle = RequestHandle(self, request.request_id)
         if not request.submitted_ns:
             request.submitted_ns = time.perf_counter_ns()
+        self._check_process()
         with self._lock:
-            if os.getpid() != self._pid:
-                raise EngineError(
-                    "the model was loaded before a fork and does not run in the child process",
-                    hint="load it in the child, or start processes with the spawn method",
-                )
             if self._closing or not self._thread.is_alive():
                 raise EngineError("the model is closed", hint="load it again")
             if len(self._listeners) >= MAX_OPEN_REQUESTS:
@@ -140,6 +143,14 @@ class EngineWorker:
             self._listeners[request.request_id] = listener or handle._events.put
             self._inbox.put(request)
         return handle
+
+    def _check_process(self) -> None:
+        # Before any lock is taken: the fork may have copied one that another thread held.
+        if not self.in_home_process:
+            raise EngineError(
+                "the model was loaded before a fork and does not run in the child process",
+                hint="load it in the child, or start processes with the spawn method",
+            )
 
     def cancel(self, request_id: int) -> None:
         """End a request soon, also in the middle of a step; harmless if it has ended."""
@@ -159,9 +170,11 @@ class EngineWorker:
         EngineError
             The thread did not end in time.
         """
+        if not self.in_home_process:
+            return
         with self._lock:
             self._closing = True
-        if os.getpid() != self._pid or threading.current_thread() is self._thread:
+        if threading.current_thread() is self._thread:
             return
         deadline = time.monotonic() + timeout
         self._inbox.put(None)
