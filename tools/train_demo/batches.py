@@ -40,12 +40,14 @@ class Packer:
     """Takes problems from the training stream and fills rows first-fit.
 
     ``cursor`` is the next position of the stream; saved with a checkpoint, it resumes the run.
+    ``focus`` n > 0 makes every n-th problem one of the kinds that are learned last.
     """
 
-    def __init__(self, tokenizer: Tokenizer, seed: int, cursor: int = 0) -> None:
+    def __init__(self, tokenizer: Tokenizer, seed: int, cursor: int = 0, *, focus: int = 0) -> None:
         self.tokenizer = tokenizer
         self.seed = seed
         self.cursor = cursor
+        self.focus = focus
 
     def batch(self, rows: int, length: int, *, long: bool = False) -> Batch:
         """Return the next batch; ``long`` mixes in problems with long prompts."""
@@ -66,6 +68,8 @@ class Packer:
         self.cursor += 1
         if long and self.cursor % 3 == 0:
             return generate.long_problem(self.seed, self.cursor)
+        if self.focus and self.cursor % self.focus == 1:
+            return generate.focused_problem(self.seed, self.cursor)
         return generate.problem(self.seed, self.cursor)
 
 

@@ -30,6 +30,15 @@ MIXTURE: tuple[tuple[Maker, float], ...] = (
     (geography.unknown_place, 0.01),
     (smalltalk.smalltalk, 0.075),
 )
+# Extra questions of the last phase of training.
+FOCUS: tuple[tuple[Maker, float], ...] = (
+    (letters.counting, 0.55),
+    (letters.length, 0.10),
+    (compare.decimals, 0.15),
+    (arithmetic.multiplication, 0.10),
+    (geography.capital, 0.05),
+    (geography.city, 0.05),
+)
 HELD_OUT_SEED = 20_000
 TRAIN_SEED = 1
 
@@ -110,6 +119,17 @@ def long_problem(seed: int, index: int) -> Problem:
     earlier = [problem(seed, rng.randrange(1 << 40)) for _ in range(rng.randint(2, 10))]
     last = problem(seed, rng.randrange(1 << 40))
     return replace(last, history=tuple((turn.question, turn.answer) for turn in earlier))
+
+
+def focused_problem(seed: int, index: int) -> Problem:
+    """Return a training problem of the kinds that are learned last."""
+    rng = Random(f"focus {seed}:{index}")
+    makers, weights = zip(*FOCUS, strict=True)
+    while True:
+        maker: Maker = rng.choices(makers, weights)[0]
+        chosen = maker(rng)
+        if not is_held_out(chosen.key):
+            return chosen
 
 
 def held_out(n: int = 500, seed: int = HELD_OUT_SEED) -> list[Problem]:

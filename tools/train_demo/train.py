@@ -112,7 +112,7 @@ def train(args: argparse.Namespace) -> None:
     config = demo_config(token_id(tokenizer, BOS), token_id(tokenizer, EOS))
     model = new_model(config, args.seed)
     opts = optimizers(model)
-    packer = Packer(tokenizer, TRAIN_SEED)
+    packer = Packer(tokenizer, TRAIN_SEED, focus=args.focus)
     step, spent = 0, 0.0
     saved = work / "checkpoint.pt"
     if saved.exists():
@@ -125,7 +125,7 @@ def train(args: argparse.Namespace) -> None:
     dtype = torch.bfloat16 if args.bf16 else torch.float32
     began, running, log = time.monotonic() - spent, 0.0, (work / "log.jsonl").open("a")
     while step < args.steps:
-        factor = rate_factor(step, args.steps, args.decay)
+        factor = args.peak * rate_factor(step, args.steps, args.decay)
         for opt, rates in zip(opts, base, strict=True):
             for group, rate in zip(opt.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
@@ -165,6 +165,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--decay", type=float, default=0.4, help="last share, falling rate")
     parser.add_argument("--quantized", type=float, default=0.2, help="last share, with q4_0 steps")
+    parser.add_argument("--peak", type=float, default=1.0, help="scales the learning rates")
+    parser.add_argument("--focus", type=int, default=0, help="every n-th problem a hard kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-every", type=int, default=400)
