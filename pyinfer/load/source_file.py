@@ -68,7 +68,9 @@ class SourceFile:
         done, total = 0, out.nbytes
         if self._fd < 0:
             raise StoreIOError(f"{self.name}: the file is closed")
-        flat = out.cast("B") if out.format != "B" or out.ndim != 1 else out
+        if total == 0:
+            return  # a view without elements cannot be cast
+        flat = out.cast("B")
         while done < total:
             try:
                 n = os.preadv(self._fd, [flat[done : done + _MAX_READ]], offset + done)

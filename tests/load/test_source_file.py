@@ -35,6 +35,7 @@ def test_reads(path: Path, data: bytes) -> None:
     floats = np.empty((5, 100), np.float32)
     file.read_into(8, memoryview(floats))
     assert floats.tobytes() == data[8:2008]
+    file.read_into(8, memoryview(np.empty((0, 68), np.uint8)))
     file.close()
     file.close()
 
@@ -60,6 +61,9 @@ def test_short_reads_continue(path: Path, data: bytes, monkeypatch: pytest.Monke
     file = SourceFile(path)
     monkeypatch.setattr(os, "preadv", few)
     assert file.read(0, len(data)) == data
+    floats = np.empty((10, 1000), np.float32)
+    file.read_into(4, memoryview(floats))
+    assert floats.tobytes() == data[4:40_004]
     file.close()
 
 
