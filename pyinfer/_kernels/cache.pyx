@@ -38,12 +38,12 @@ cdef class KvCache:
                                           "key/value cache")
 
     def copy_block(self, size_t source, size_t target):
-        cdef size_t layer
+        cdef size_t _layer
         cdef uint8_t *start = self.base
         if source >= self.n_blocks or target >= self.n_blocks or source == target:
             raise ValueError(f"cannot copy block {source} to {target} of {self.n_blocks}")
         with nogil:
-            for layer in range(self.n_layers):
+            for _layer in range(self.n_layers):
                 memcpy(start + target * self.block_stride, start + source * self.block_stride,
                        self.block_stride)
                 start += self.layer_stride

@@ -17,6 +17,11 @@ from pyinfer._kernels.matrix_kernels import (
     format_info,
 )
 
+__all__ = [
+    "FORMATS", "ISAS", "FormatInfo", "Kernels", "aligned_empty", "available_isas", "format_info",
+    "kv_block_bytes", "v_stride",
+]
+
 cdef size_t LANES = c.PI_KV_TILE_TOKENS
 cdef size_t BLOCK = c.PI_KV_BLOCK_TOKENS
 cdef size_t SEGMENT = c.PI_KV_SEGMENT_TOKENS
@@ -79,7 +84,7 @@ cdef class Kernels(MatrixKernels):
         cdef size_t head_dim = k.shape[0], stride = v_stride(head_dim)
         require(head_dim > 0 and v.shape[0] == k.shape[0]
                 and pool.shape[1] >= kv_block_bytes(head_dim, kv),
-                f"blocks of {pool.shape[1]} bytes with K of {head_dim} and V of {v.shape[0]} values")
+                f"blocks of {pool.shape[1]} bytes, K of {head_dim} and V of {v.shape[0]} values")
         require(block < <size_t>pool.shape[0] and slot < BLOCK,
                 f"slot {slot} of block {block}: {BLOCK} slots, {pool.shape[0]} blocks")
         cdef c.pi_kv_append_ptr kernel = self.table.kv_append_f16
@@ -108,10 +113,10 @@ cdef class Kernels(MatrixKernels):
         for i in range(n):
             require(limit[i] >= 0 and (i == 0 or limit[i - 1] <= limit[i]), "limits must ascend")
         m = np.empty(n, dtype=np.float32)
-        l = np.empty((n, LANES), dtype=np.float32)
+        sums = np.empty((n, LANES), dtype=np.float32)
         o = np.empty((n, stride), dtype=np.float32)
         cdef float[::1] m_out = m
-        cdef float[:, ::1] l_out = l, o_out = o
+        cdef float[:, ::1] l_out = sums, o_out = o
         cdef c.pi_attn_args args
         args.q, args.q_stride, args.limit, args.n_queries = &q[0, 0], head_dim, &limit[0], n
         args.head_dim, args.v_stride = head_dim, stride
@@ -126,7 +131,7 @@ cdef class Kernels(MatrixKernels):
             mode = c.pi_fpmode_enter()
             kernel(&args)
             c.pi_fpmode_leave(mode)
-        return m, l, o
+        return m, sums, o
 
     def attn_merge(self, const float[::1] m, const float[:, ::1] l, const float[:, ::1] o,
                    size_t head_dim):
