@@ -87,6 +87,7 @@ def export(work: Path, folder: Path) -> None:
                state["model"].items()}  # fmt: skip
     made = {"format": "pt", "steps": str(state["step"]), "problems": str(state["cursor"])}
     save_file(weights, folder / "model.safetensors", metadata=made)
+    (folder / "model.safetensors").chmod(0o644)
     # Compact: a pretty-printed vocabulary would take one line per token.
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     generation = {
