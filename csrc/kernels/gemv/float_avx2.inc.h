@@ -2,6 +2,8 @@
  * their partial sums in a small array; tokens run in parts of up to 4, which share the expanded
  * weights. NAME is the exported symbol; GROUP, panel_dot and sort_rows come from
  * panel_dot_<format>_avx2.h. */
+#include "kernels/util/x86_prefetch.h"
+
 pi_gemv_fn NAME;
 
 typedef __m256 row_sums[2];
@@ -45,7 +47,7 @@ void NAME(const struct pi_gemv_args *a) {
         for (size_t g = 0; g < a->n_groups; g++) {
             for (size_t s = 0; s < a->n_streams; s++) {
                 const GROUP *group = (const GROUP *)(const void *)a->w[s] + p * a->n_groups + g;
-                pi_prefetch_group(group, sizeof *group, a->prefetch_near, a->prefetch_far);
+                pi_prefetch_stream(group, sizeof *group, a->prefetch_near, a->prefetch_far);
                 add_group(group, x + g * PI_GROUP_INPUTS, a->x_stride, a->n_tokens, sums[s]);
             }
         }

@@ -1,6 +1,8 @@
 /* Template: AVX2 GEMV of a quantized format. The streams advance in lockstep, group by group, with
  * their partial sums in a small array; tokens run in parts of up to 4, which share the unpacked
  * weights. NAME is the exported symbol; GROUP and group_dot come from half_dot_<format>_avx2.h. */
+#include "kernels/util/x86_prefetch.h"
+
 pi_gemv_fn NAME;
 
 static void add_group(const GROUP *group, const struct pi_a8_group *x, size_t n_tokens,
@@ -23,7 +25,7 @@ void NAME(const struct pi_gemv_args *a) {
         for (size_t g = 0; g < a->n_groups; g++) {
             for (size_t s = 0; s < a->n_streams; s++) {
                 const GROUP *group = (const GROUP *)(const void *)a->w[s] + p * a->n_groups + g;
-                pi_prefetch_group(group, sizeof *group, a->prefetch_near, a->prefetch_far);
+                pi_prefetch_stream(group, sizeof *group, a->prefetch_near, a->prefetch_far);
                 add_group(group, x + g * a->n_tokens, a->n_tokens, sums[s]);
             }
         }

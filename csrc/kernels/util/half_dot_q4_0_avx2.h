@@ -3,7 +3,7 @@
  * maddubs adds two products per int16: 15 * 127 * 2 = 3810 in magnitude, so the eight pairs of a
  * block stay below 30,480 and one widening per block is enough. The offset of the weights, -8, is
  * in the start value. */
-#include "kernels/util/x86_memory.h"
+#include "kernels/util/x86_broadcast256.h"
 #include "pyinfer/kernel_types.h"
 
 #define GROUP struct pi_group_q4_0

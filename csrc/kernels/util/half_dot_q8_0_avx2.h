@@ -4,7 +4,7 @@
  * the activation under the weight's sign: a pair is at most 128 * 127 * 2 = 32,512 and fits int16.
  * |-128| = 128 is right as an unsigned byte; activations are within +-127, so their sign flips
  * safely. */
-#include "kernels/util/x86_memory.h"
+#include "kernels/util/x86_broadcast256.h"
 #include "pyinfer/kernel_types.h"
 
 #define GROUP struct pi_group_q8_0

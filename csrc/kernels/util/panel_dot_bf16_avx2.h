@@ -1,7 +1,7 @@
 /* bf16 panel lines: a row's two inputs share a dword, the high halves are the odd inputs; see
  * panel_dot_float_avx2.inc.h. */
-#include "kernels/util/x86_memory.h"
 #include "pyinfer/kernel_types.h"
+#include <immintrin.h>
 
 #define GROUP struct pi_group_16bit
 #define STEP 2

@@ -1,8 +1,8 @@
 /* f16 panel lines: a row's two inputs share a dword. Shuffles inside 128-bit lanes part even from
  * odd inputs, which leaves rows 0-3, 8-11 in the first register and 4-7, 12-15 in the second; sums
  * keep that order and sort_rows puts it right at the end. See panel_dot_float_avx2.inc.h. */
-#include "kernels/util/x86_memory.h"
 #include "pyinfer/kernel_types.h"
+#include <immintrin.h>
 
 #define GROUP struct pi_group_16bit
 #define STEP 2

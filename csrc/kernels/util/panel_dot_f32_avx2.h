@@ -1,6 +1,6 @@
 /* f32 panel lines; see panel_dot_float_avx2.inc.h. */
-#include "kernels/util/x86_memory.h"
 #include "pyinfer/kernel_types.h"
+#include <immintrin.h>
 
 #define GROUP struct pi_group_f32
 #define STEP 1
