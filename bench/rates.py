@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import platform
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
-
-def cpu_model() -> str:
-    """Return the processor's name as the system reports it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
+from pyinfer._kernels.runtime import cpu_name
 
 
 def record(
@@ -25,7 +14,7 @@ def record(
 ) -> None:
     """Write the amounts of one call, and the best rates if it was timed, into ``extra_info``."""
     benchmark.extra_info.update(
-        isa=isa, threads=1, bytes=n_bytes, ops=n_ops, cpu=cpu_model(), correct=correct
+        isa=isa, threads=1, bytes=n_bytes, ops=n_ops, cpu=cpu_name(), correct=correct
     )
     if benchmark.stats is not None:
         seconds = benchmark.stats.stats.min

@@ -64,8 +64,12 @@ class Pyinfer:
         pass  # positions are given with each step; nothing of the past is read
 
     def info(self) -> dict[str, Any]:
+        from pyinfer._kernels.runtime import cpu_name
+
         return {
             "engine": "pyinfer",
+            "cpu": cpu_name(),
+            "quantized": bool(self._loaded.report[0].rpartition(" in ")[2].startswith("q")),
             "isa": self.model.runtime.isa,
             "walk": self.model.runtime.walk,
             "bytes_per_token": self.model.bytes_per_token,
