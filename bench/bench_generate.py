@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ PROMPT_TOKENS = 512
 MODELS = [str(DEMO_FOLDER), *filter(None, [os.environ.get("PYINFER_BENCH_MODEL")])]
 
 
-@pytest.fixture(scope="module", params=MODELS, ids=lambda path: os.path.basename(path))
+@pytest.fixture(scope="module", params=MODELS, ids=lambda path: Path(path).name)
 def loaded(request: pytest.FixtureRequest) -> Iterator[LoadedModel]:
     loaded = load_model(request.param, ctx_size=PROMPT_TOKENS + 64)
     yield loaded
