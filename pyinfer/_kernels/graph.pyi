@@ -103,7 +103,7 @@ class Program:
         ValueError
             Token, position or block out of range, too many rows.
         EngineError
-            The process is a fork of the one that loaded the model.
+            Another thread is in a step, or the process is a fork of the one that loaded the model.
         """
 
 class Eager(Graph):

@@ -262,12 +262,16 @@ cdef class Program:
                 self.recorder.ops[i].u.head.n_valid = n_valid
 
     def run(self, spans, CancelFlag cancel=None):
-        self.state.fill(spans, cancel)
         cdef c.pi_status status
-        with nogil:
-            status = r.pi_program_run(self.runtime.handle, &self.program, &self.state.frame)
-        check_status(status, "step")
-        return self.state.results()
+        self.runtime.enter()
+        try:
+            self.state.fill(spans, cancel)
+            with nogil:
+                status = r.pi_program_run(self.runtime.handle, &self.program, &self.state.frame)
+            check_status(status, "step")
+            return self.state.results()
+        finally:
+            self.runtime.leave()
 
 
 cdef class Eager(Graph):
@@ -288,8 +292,10 @@ cdef class Eager(Graph):
             self.n_buffers += 1
             set_matrix(&op.out, out.memory)
         program.ops, program.n_ops, program.shared = op, 1, self.state.shared
+        self.runtime.enter()
         with nogil:
             status = r.pi_program_run(self.runtime.handle, &program, &self.state.frame)
+        self.runtime.leave()
         check_status(status, "step")
         return out
 

@@ -11,3 +11,6 @@ cdef class Runtime:
     cdef pi_runtime *handle
     cdef readonly str isa
     cdef readonly int threads
+    cdef bint busy
+    cdef int enter(self) except -1
+    cdef void leave(self) noexcept

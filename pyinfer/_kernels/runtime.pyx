@@ -8,7 +8,7 @@ from pyinfer._kernels.status cimport check_status
 
 import os
 
-from pyinfer.errors import UnsupportedCPUError, UsageError
+from pyinfer.errors import EngineError, UnsupportedCPUError, UsageError
 
 MAX_THREADS = 1024
 ISAS = tuple([c.pi_isa_name(<c.pi_isa>i).decode() for i in range(c.PI_ISA_COUNT)])
@@ -78,6 +78,18 @@ cdef class Runtime:
     def __dealloc__(self):
         r.pi_runtime_destroy(self.handle)
 
+    # Around everything that runs on the pool, frame included: two threads at a time would overwrite
+    # each other's work.
+    cdef int enter(self) except -1:
+        if self.busy:
+            raise EngineError("the model is in use by another thread",
+                              hint="give each thread its own model, or use an engine")
+        self.busy = True
+        return 0
+
+    cdef void leave(self) noexcept:
+        self.busy = False
+
     @property
     def walk(self):
         return (self.handle.walk.n_streams, self.handle.walk.prefetch_near,
@@ -98,8 +110,10 @@ cdef class Runtime:
             how.n_streams, how.prefetch_near, how.prefetch_far = check_walk(walk)
         if data.shape[0] < 1 << 16 or <uintptr_t>&data[0] % 64 != 0:
             raise ValueError("the data to read must be 64-byte aligned and at least 64 KiB")
+        self.enter()
         with nogil:
             status = r.pi_measure_read(self.handle, &how, &data[0], data.shape[0], &rate)
+        self.leave()
         check_status(status, "measuring the read bandwidth")
         return rate
 
@@ -109,7 +123,9 @@ cdef class Runtime:
         if kind not in ("int8", "f32"):
             raise ValueError(f"peak of {kind!r} is unknown, expected int8 or f32")
         cdef bint integer = kind == "int8"
+        self.enter()
         with nogil:
             status = r.pi_measure_peak(self.handle, integer, rounds, &rate)
+        self.leave()
         check_status(status, "measuring the multiply rate")
         return rate

@@ -86,8 +86,10 @@ cdef class PackedTensor:
         job.from_ = format_of(source_format)
         job.n_cols = self.cols
         cdef c.pi_status status
+        runtime.enter()
         with nogil:
             status = r.pi_pack_rows(runtime.handle, &job)
+        runtime.leave()
         check_status(status, f"packing {source_format} into {self.format}")
 
     def panels(self):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pyinfer._kernels.runtime import Runtime
-from pyinfer.errors import UsageError
+from pyinfer.errors import EngineError, UsageError
+from pyinfer.model.step import LOGITS_LAST, Span
 
 from ..checkpoints import random_config, write_folder
-from ..model.steps import load, random_tokens, run_chunks, with_runtime
+from ..model.steps import load, random_tokens, run_chunks, table, with_runtime
 
 IDLE_SECONDS = 0.5
 IDLE_CPU_SECONDS = 0.05
@@ -63,6 +66,29 @@ def test_workers_block_signals_and_end() -> None:
 def test_number_of_threads(threads: int) -> None:
     with pytest.raises(UsageError, match="out of range"):
         Runtime(threads=threads)
+
+
+def test_a_second_thread_is_refused(folder: Path) -> None:
+    model = with_runtime(load(folder), 2)
+    tokens = random_tokens(model, 1500)
+    alone = model.step([Span(tokens, 0, table(model), LOGITS_LAST)])[0].full.copy()
+    outcomes: list[str] = []
+
+    def step(sequence: int) -> None:
+        for _ in range(20):
+            try:
+                row = model.step([Span(tokens, 0, table(model, sequence), LOGITS_LAST)])[0]
+                outcomes.append("good" if np.array_equal(row.full, alone) else "wrong")
+            except EngineError as error:
+                outcomes.append("refused" if "another thread" in str(error) else str(error))
+
+    threads = [threading.Thread(target=step, args=(sequence,)) for sequence in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 40
+    assert set(outcomes) == {"good", "refused"}
 
 
 FORK = """
