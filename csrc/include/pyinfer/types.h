@@ -34,10 +34,10 @@ enum pi_isa {
     PI_ISA_COUNT,
 };
 
-#define PI_PANEL_ROWS 16     /* output rows of a packed panel */
-#define PI_GROUP_INPUTS 128  /* inputs of a packed group */
-#define PI_BLOCK_INPUTS 32   /* inputs that share one activation scale */
-#define PI_TILE_TOKENS 8     /* tokens of an activation tile */
+#define PI_PANEL_ROWS 16    /* output rows of a packed panel */
+#define PI_GROUP_INPUTS 128 /* inputs of a packed group */
+#define PI_BLOCK_INPUTS 32  /* inputs that share one activation scale */
+#define PI_TILE_TOKENS 8    /* tokens of an activation tile */
 #define PI_KV_BLOCK_TOKENS 64
 #define PI_KV_TILE_TOKENS 16
 #define PI_KV_SEGMENT_TOKENS 512 /* fixed borders of attention partials */

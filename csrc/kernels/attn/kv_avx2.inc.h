@@ -105,7 +105,7 @@ PI_INLINE void add_part(const struct pi_attn_args *a, size_t query, const size_t
     float p[MAX_PART][PI_KV_TILE_TOKENS] PI_ALIGNED(32);
     float rescale[MAX_PART];
     weigh(a, query, n, tile, p, rescale);
-    add_values(a, query, n, tile, (const float (*)[PI_KV_TILE_TOKENS])p, rescale);
+    add_values(a, query, n, tile, (const float(*)[PI_KV_TILE_TOKENS])p, rescale);
 }
 
 /* Queries first .. last - 1 see the same tokens of the tile. */

@@ -33,8 +33,7 @@ PI_INLINE void add_block(const pi_block_group *const *group, size_t n_panels, si
             second[p] = pi_block_second(line);
         }
         for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
-            const __m512i q =
-                pi_broadcast4(x[t].q + PI_BLOCK_INPUTS * b + pi_block_first_input(j));
+            const __m512i q = pi_broadcast4(x[t].q + PI_BLOCK_INPUTS * b + pi_block_first_input(j));
             for (size_t p = 0; p < n_panels; p++) {
                 isum_i32x16[p][t] = _mm512_dpbusd_epi32(isum_i32x16[p][t], first[p], q);
             }
@@ -52,15 +51,14 @@ PI_INLINE void add_block(const pi_block_group *const *group, size_t n_panels, si
         for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
             float *f = out + t * out_stride + p * PI_PANEL_ROWS;
             const __m512 before = from_zero ? _mm512_setzero_ps() : _mm512_loadu_ps(f);
-            _mm512_storeu_ps(f, pi_scale_step(isum_i32x16[p][t], scale_f32x16, x[t].scale[b],
-                                              before));
+            _mm512_storeu_ps(f,
+                             pi_scale_step(isum_i32x16[p][t], scale_f32x16, x[t].scale[b], before));
         }
     }
 }
 
 PI_INLINE void run(const struct pi_gemm_args *a, size_t tile, size_t panel, size_t n_panels) {
-    const struct pi_a8_group *x =
-        (const void *)((const uint8_t *)a->x + tile * a->x_stride);
+    const struct pi_a8_group *x = (const void *)((const uint8_t *)a->x + tile * a->x_stride);
     const uint8_t *w = a->w + panel * a->panel_stride;
     float *out = a->out + tile * PI_TILE_TOKENS * a->out_stride + panel * PI_PANEL_ROWS;
     for (size_t g = 0; g < a->n_groups; g++, x += PI_TILE_TOKENS) {

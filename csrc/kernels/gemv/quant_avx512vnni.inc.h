@@ -61,8 +61,7 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
         }
         for (size_t s = 0; s < n_streams; s++) {
             for (size_t t = 0; t < n_tokens; t++) {
-                _mm512_storeu_ps(a->out[s] + t * a->out_stride + p * PI_PANEL_ROWS,
-                                 f_f32x16[s][t]);
+                _mm512_storeu_ps(a->out[s] + t * a->out_stride + p * PI_PANEL_ROWS, f_f32x16[s][t]);
             }
         }
     }
