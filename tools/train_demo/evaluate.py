@@ -17,7 +17,7 @@ from .generate import held_out
 from .problem import Problem
 from .tokenizer import EOS, prompt_text, token_id
 
-FORMATS = ("f32", "bf16", "q8_0", "q4_0", "q4_0 pure")
+FORMATS = ("f32", "bf16", "q8_0", "q4_0")
 _QUANTS = {
     "q8_0": gguf.GGMLQuantizationType.Q8_0,
     "q4_0": gguf.GGMLQuantizationType.Q4_0,
@@ -31,7 +31,7 @@ def answers(
     problems: list[Problem],
     *,
     max_new: int = 260,
-    group: int = 128,
+    group: int = 200,
     temperature: float = 0.0,
     top_p: float = 1.0,
 ) -> list[str]:
@@ -72,12 +72,12 @@ def final_answer(completion: str, *, think: bool) -> str:
 
 
 def score(problems: list[Problem], completions: list[str]) -> dict[str, dict[str, int]]:
-    """Count right answers per category; ``direct`` collects those without reasoning."""
+    """Count right answers per category, those without reasoning apart."""
     table: dict[str, dict[str, int]] = defaultdict(lambda: {"right": 0, "of": 0})
     for problem, completion in zip(problems, completions, strict=True):
         right = final_answer(completion, think=problem.think) == problem.answer
         name = problem.category if problem.think else f"{problem.category} (no reasoning)"
-        for row in (name, "all"):
+        for row in (name, "all" if problem.think else "all (no reasoning)"):
             table[row]["of"] += 1
             table[row]["right"] += right
     return {name: table[name] for name in sorted(table)}
@@ -114,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--direct", type=int, default=100, help="questions without reasoning")
     parser.add_argument("--formats", nargs="+", default=list(FORMATS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--write", type=Path, help="where the JSON goes")
@@ -122,8 +123,9 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     tokenizer = Tokenizer.from_file(str(args.folder / "tokenizer.json"))
     model = Qwen2ForCausalLM.from_pretrained(args.folder, dtype=torch.float32)
-    problems = held_out(args.count)
-    result: dict[str, object] = {"questions": len(problems), "decoding": "greedy"}
+    problems = held_out(args.count) + held_out(args.direct, think=False)
+    result: dict[str, object] = {"questions": args.count, "direct": args.direct}
+    result["decoding"] = "greedy"
     tables = {}
     for form in args.formats:
         completions = answers(in_format(model, form), tokenizer, problems)

@@ -132,9 +132,17 @@ def focused_problem(seed: int, index: int) -> Problem:
             return chosen
 
 
-def held_out(n: int = 500, seed: int = HELD_OUT_SEED) -> list[Problem]:
+def held_out(n: int = 500, seed: int = HELD_OUT_SEED, *, think: bool = True) -> list[Problem]:
     """Return the first ``n`` held-out problems; their keys are never trained on.
 
-    The evaluation of the card and of the engine use this one list.
+    The evaluation of the card and of the engine use this one list. ``think`` chooses between the
+    default mode, with reasoning, and prompts with an empty reasoning block.
     """
-    return [problem(seed, index, held_out=True) for index in range(n)]
+    found: list[Problem] = []
+    index = 0
+    while len(found) < n:
+        candidate = problem(seed, index, held_out=True)
+        if candidate.think == think:
+            found.append(candidate)
+        index += 1
+    return found
