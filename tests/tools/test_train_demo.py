@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 from train_demo import arithmetic, generate, tokenizer  # noqa: E402
 from train_demo.problem import Problem, is_held_out  # noqa: E402
 
-COUNT = 3000
+COUNT = 2000
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def questions() -> list[Problem]:
 
 @pytest.fixture(scope="module")
 def small_tokenizer() -> Tokenizer:
-    return tokenizer.train_tokenizer(2000)
+    return tokenizer.train_tokenizer(1000)
 
 
 def test_same_seed_and_index_give_the_same_problem(problems: list[Problem]) -> None:
@@ -195,7 +195,7 @@ def test_prompt_text_is_what_the_chat_template_renders(problems: list[Problem]) 
 
 
 def test_tokenizer_training_is_deterministic(small_tokenizer: Tokenizer) -> None:
-    assert tokenizer.train_tokenizer(2000).to_str() == small_tokenizer.to_str()
+    assert tokenizer.train_tokenizer(1000).to_str() == small_tokenizer.to_str()
 
 
 @given(text=st.text(max_size=80))

@@ -36,9 +36,9 @@ questions phrased very differently from its training data, it is wrong without n
 ## Measured
 
 Exact answers, greedy, on {questions} held-out questions in the default mode, with reasoning; they
-share no problem with the training data (`tools/train_demo/generate.py: held_out`). Weights rounded
-to the format, arithmetic in float32; `q4_0` keeps embedding and head in q8_0. The figures are in
-`accuracy.json`.
+share no problem with the training data (`tools/train_demo/generate.py: held_out`). Measured by
+pyinfer itself (`tools/train_demo/accuracy.py`), weights in the format named, where `q4_0` keeps
+embedding and head in q8_0. The figures are in `accuracy.json`.
 
 The rows "(no reasoning)" are {direct} further questions whose prompt ends in an empty reasoning
 block. There, small sums and comparisons are answered at once and mostly wrong: arithmetic without

@@ -15,7 +15,7 @@ from transformers import Qwen2ForCausalLM
 
 from .generate import held_out
 from .problem import Problem
-from .tokenizer import EOS, prompt_text, token_id
+from .tokenizer import EOS, completion_text, prompt_text, token_id
 
 FORMATS = ("f32", "bf16", "q8_0", "q4_0")
 _QUANTS = {
@@ -30,15 +30,20 @@ def answers(
     tokenizer: Tokenizer,
     problems: list[Problem],
     *,
-    max_new: int = 260,
-    group: int = 200,
+    slack: int = 24,
+    group: int = 100,
     temperature: float = 0.0,
     top_p: float = 1.0,
 ) -> list[str]:
-    """Return the full completions (reasoning, tags, answer) without the end token."""
+    """Return the full completions (reasoning, tags, answer) without the end token.
+
+    Questions are grouped by the length of their expected completion, and a group stops ``slack``
+    tokens after its longest: whatever still runs then is wrong anyway.
+    """
     eos = token_id(tokenizer, EOS)
     prompts = [tokenizer.encode(prompt_text(p), add_special_tokens=False).ids for p in problems]
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    wanted = [len(tokenizer.encode(completion_text(p), add_special_tokens=False)) for p in problems]
+    order = sorted(range(len(prompts)), key=lambda index: wanted[index])
     texts = [""] * len(prompts)
     sampling = (
         {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0}
@@ -54,8 +59,8 @@ def answers(
             ids[row, width - len(prompts[index]) :] = torch.tensor(prompts[index])
             mask[row, width - len(prompts[index]) :] = 1
         out = model.generate(
-            ids, attention_mask=mask, max_new_tokens=max_new, pad_token_id=eos, eos_token_id=eos,
-            use_cache=True, **sampling,
+            ids, attention_mask=mask, max_new_tokens=wanted[chosen[-1]] + slack,
+            pad_token_id=eos, eos_token_id=eos, use_cache=True, **sampling,
         )  # fmt: skip
         for row, index in enumerate(chosen):
             new = out[row, width:].tolist()
