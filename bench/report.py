@@ -82,10 +82,10 @@ def kernels(runs: list[dict[str, Any]]) -> str:
 
 def formats(accuracy: dict[str, Any]) -> str:
     """Exact answers of the embedded model per weight format."""
-    rows = [
-        [name, f"{facts['right']} / {facts['of']}", f"{facts['right'] / facts['of']:.1%}"]
-        for name, facts in accuracy["formats"].items()
-    ]
+    rows = []
+    for name, categories in accuracy["formats"].items():
+        right, of = categories["all"]["right"], categories["all"]["of"]
+        rows.append([name, f"{right} / {of}", f"{right / of:.1%}"])
     return table(["format", "right", "share"], rows)
 
 
