@@ -1,6 +1,6 @@
 # Kernel table, thread pool and walk parameters of one process-local runtime. Documented in
 # runtime.pyi.
-from libc.stdint cimport uint8_t, uintptr_t
+from libc.stdint cimport int32_t, uint8_t, uintptr_t
 
 from pyinfer._kernels cimport c_api as c
 from pyinfer._kernels cimport c_runtime as r
@@ -9,6 +9,18 @@ from pyinfer._kernels.status cimport check_status
 import os
 
 from pyinfer.errors import EngineError, UnsupportedCPUError, UsageError
+
+cdef extern from *:
+    """
+    #include <stdatomic.h>
+    /* Workers poll the flag while Python threads and signal handlers change it. */
+    static void pi_flag_store(int32_t *flag, int32_t value) {
+        atomic_store((_Atomic int32_t *)flag, value);
+    }
+    static int32_t pi_flag_load(int32_t *flag) { return atomic_load((_Atomic int32_t *)flag); }
+    """
+    void pi_flag_store(int32_t *flag, int32_t value) noexcept nogil
+    int32_t pi_flag_load(int32_t *flag) noexcept nogil
 
 MAX_THREADS = 1024
 ISAS = tuple([c.pi_isa_name(<c.pi_isa>i).decode() for i in range(c.PI_ISA_COUNT)])
@@ -51,13 +63,13 @@ def check_walk(value):
 
 cdef class CancelFlag:
     def set(self):
-        self.value = 1
+        pi_flag_store(&self.value, 1)
 
     def clear(self):
-        self.value = 0
+        pi_flag_store(&self.value, 0)
 
     def is_set(self):
-        return self.value != 0
+        return pi_flag_load(&self.value) != 0
 
 
 cdef class Runtime:
