@@ -1,0 +1,111 @@
+/* Prompt: more than one tile of tokens, blocks of panels through the GEMM in tiles of tokens. */
+#include "ops/linear_part.h"
+
+/* Weights of one block of panels should stay in L2 while all token tiles pass over them. */
+#define L2_BLOCK_BYTES ((size_t)256 << 10)
+#define MAX_BLOCK_PANELS 16
+/* One pass over this many groups keeps a tile of activations (18 KiB) in L1. */
+#define K_BLOCK_GROUPS 12
+#define TOKEN_BLOCK 64
+
+#define BLOCK_COLS (MAX_BLOCK_PANELS * PI_PANEL_ROWS)
+
+size_t pi_linear_prompt_scratch_bytes(void) {
+    return 2 * TOKEN_BLOCK * BLOCK_COLS * sizeof(float) + 4 * PI_LINE_BYTES;
+}
+
+static size_t gemm_block_panels(const struct pi_weight *weight, size_t n_workers) {
+    size_t panels = L2_BLOCK_BYTES / pi_weight_panel_bytes(weight);
+    panels = pi_min_size(panels, pi_ceil_div(weight->n_panels, n_workers));
+    panels = pi_min_size(panels, MAX_BLOCK_PANELS) & ~(size_t)1;
+    return panels < 2 ? 2 : panels;
+}
+
+/* Panels [first, first + count) times up to TOKEN_BLOCK tokens from `tile` on, into out. */
+static void run_gemm(const struct pi_step *step, const struct pi_activation *x,
+                     const struct pi_weight *weight, size_t tile, size_t n_tiles, size_t first,
+                     size_t count, float *out, size_t out_stride) {
+    const bool quantized = pi_qtype_of(weight->format)->quantized;
+    const uint8_t *panels = weight->panels + first * pi_weight_panel_bytes(weight);
+    for (size_t g = 0; g < weight->n_groups; g += K_BLOCK_GROUPS) {
+        struct pi_gemm_args args = {
+            .w = panels + g * pi_weight_group_bytes(weight),
+            .panel_stride = pi_weight_panel_bytes(weight),
+            .n_panels = count,
+            .n_groups = pi_min_size(K_BLOCK_GROUPS, weight->n_groups - g),
+            .n_tiles = n_tiles,
+            .out = out,
+            .out_stride = out_stride,
+            .accumulate = g > 0,
+        };
+        if (quantized) {
+            args.x = pi_a8_tile(x, tile) + g * PI_TILE_TOKENS;
+            args.x_stride = PI_TILE_TOKENS * x->n_groups * sizeof(struct pi_a8_group);
+        } else {
+            args.x = x->f32 + tile * PI_TILE_TOKENS * x->f32_stride + g * PI_GROUP_INPUTS;
+            args.x_stride = x->f32_stride;
+        }
+        step->rt->kernels.gemm[weight->format](&args);
+    }
+}
+
+/* A block of at most TOKEN_BLOCK tokens from token `begin`: whole tiles by GEMM, the rest by GEMV. */
+static void run_tokens(const struct pi_step *step, const struct pi_activation *x,
+                       const struct pi_weight *weight, size_t begin, size_t n_tokens, size_t first,
+                       size_t count, float *out, size_t out_stride) {
+    const size_t n_tiles = n_tokens / PI_TILE_TOKENS;
+    const size_t tile = begin / PI_TILE_TOKENS;
+    if (n_tiles > 0) {
+        run_gemm(step, x, weight, tile, n_tiles, first, count, out, out_stride);
+    }
+    if (n_tokens % PI_TILE_TOKENS != 0) {
+        const struct pi_chunk chunk = {.n_streams = 1, .first = {first}, .count = {count}};
+        float *rest = out + n_tiles * PI_TILE_TOKENS * out_stride;
+        pi_linear_gemv(step, x, weight, tile + n_tiles, &chunk, &rest, out_stride);
+    }
+}
+
+void pi_linear_prompt(const struct pi_step *step, const struct pi_op *op,
+                      const struct pi_linear *linear, size_t part, const struct pi_activation *x,
+                      struct pi_worker *worker, struct pi_scratch scratch) {
+    const struct pi_weight *weight = &linear->part[part];
+    const struct pi_split split = {weight->n_panels, 1,
+                                   gemm_block_panels(weight, worker->n_workers)};
+    float *out = pi_scratch_take(&scratch, TOKEN_BLOCK * BLOCK_COLS * sizeof *out);
+    struct pi_chunk chunk;
+    pi_split_begin(worker, &split);
+    while (pi_split_next(worker, &split, &chunk)) {
+        const size_t n_cols = chunk.count[0] * PI_PANEL_ROWS;
+        for (size_t t = 0; t < x->n_tokens; t += TOKEN_BLOCK) {
+            const size_t n = pi_min_size(TOKEN_BLOCK, x->n_tokens - t);
+            run_tokens(step, x, weight, t, n, chunk.first[0], chunk.count[0], out, n_cols);
+            pi_linear_store(op, linear, t, n,
+                            linear->out_col[part] + chunk.first[0] * PI_PANEL_ROWS, n_cols, out,
+                            n_cols);
+        }
+    }
+}
+
+void pi_gate_up_prompt(const struct pi_step *step, const struct pi_op *op,
+                       const struct pi_activation *x, struct pi_worker *worker,
+                       struct pi_scratch scratch) {
+    const struct pi_weight *gate = &op->u.linear.part[0];
+    const struct pi_weight *up = &op->u.linear.part[1];
+    const size_t block = gemm_block_panels(gate, worker->n_workers);
+    const struct pi_split split = {gate->n_panels, 1, block < 4 ? 2 : block / 4 * 2};
+    const size_t size = TOKEN_BLOCK * BLOCK_COLS * sizeof(float);
+    float *gates = pi_scratch_take(&scratch, size);
+    float *ups = pi_scratch_take(&scratch, size);
+    struct pi_chunk chunk;
+    pi_split_begin(worker, &split);
+    while (pi_split_next(worker, &split, &chunk)) {
+        const size_t n_cols = chunk.count[0] * PI_PANEL_ROWS;
+        for (size_t t = 0; t < x->n_tokens; t += TOKEN_BLOCK) {
+            const size_t n = pi_min_size(TOKEN_BLOCK, x->n_tokens - t);
+            run_tokens(step, x, gate, t, n, chunk.first[0], chunk.count[0], gates, n_cols);
+            run_tokens(step, x, up, t, n, chunk.first[0], chunk.count[0], ups, n_cols);
+            pi_linear_store_swiglu(step, op, t, n, chunk.first[0] * PI_PANEL_ROWS, n_cols, gates,
+                                   ups, n_cols);
+        }
+    }
+}
