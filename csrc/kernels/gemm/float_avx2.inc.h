@@ -1,37 +1,63 @@
-/* Template: AVX2 GEMM of a float format; a whole panel x 4 tokens is the register tile. NAME is the
- * exported symbol; GROUP, panel_dot and sort_rows come from panel_dot_<format>_avx2.h. */
+/* Template: AVX2 GEMM of a float format. A group of a panel is expanded to f32 once (8 KiB, in L1)
+ * and all tokens pass over it; the register tile is a whole panel x 4 tokens, eight independent fma
+ * chains. NAME is the exported symbol; GROUP, STEP, load_line and sort_rows come from
+ * panel_lines_<format>_avx2.h. */
 pi_gemm_fn NAME;
 
 #define PART 4 /* tokens of a register tile */
 
-static void multiply_part(const GROUP *group, size_t n_groups, const float *x, size_t x_stride,
-                          float *out, size_t out_stride, bool accumulate) {
+typedef float line_f32[PI_PANEL_ROWS];
+
+/* The weights of a group as lines of f32, in `buffer` or, where they are f32 already, in place. */
+PI_INLINE const line_f32 *expand(const GROUP *group, line_f32 *buffer) {
+    if (STEP == 1) {
+        return (const line_f32 *)(const void *)group;
+    }
+    for (size_t i = 0; i < PI_GROUP_INPUTS; i += STEP) {
+        __m256 w[STEP][2];
+        load_line(group, i, w);
+        for (size_t k = 0; k < STEP; k++) {
+            sort_rows(w[k]);
+            _mm256_store_ps(buffer[i + k], w[k][0]);
+            _mm256_store_ps(buffer[i + k] + 8, w[k][1]);
+        }
+    }
+    return (const line_f32 *)buffer;
+}
+
+PI_INLINE void add_part(const line_f32 *w, const float *x, size_t x_stride, float *out,
+                        size_t out_stride, bool from_zero) {
     __m256 f[PART][2];
     for (size_t t = 0; t < PART; t++) {
         const float *row = out + t * out_stride;
-        f[t][0] = accumulate ? _mm256_loadu_ps(row) : _mm256_setzero_ps();
-        f[t][1] = accumulate ? _mm256_loadu_ps(row + 8) : _mm256_setzero_ps();
-        sort_rows(f[t]);
+        f[t][0] = from_zero ? _mm256_setzero_ps() : _mm256_loadu_ps(row);
+        f[t][1] = from_zero ? _mm256_setzero_ps() : _mm256_loadu_ps(row + 8);
     }
-    for (size_t g = 0; g < n_groups; g++) {
-        panel_dot(group + g, x + g * PI_GROUP_INPUTS, x_stride, PART, f);
+    for (size_t i = 0; i < PI_GROUP_INPUTS; i++) {
+        const __m256 line[2] = {_mm256_load_ps(w[i]), _mm256_load_ps(w[i] + 8)};
+        for (size_t t = 0; t < PART; t++) {
+            const __m256 value = _mm256_broadcast_ss(x + t * x_stride + i);
+            f[t][0] = _mm256_fmadd_ps(line[0], value, f[t][0]);
+            f[t][1] = _mm256_fmadd_ps(line[1], value, f[t][1]);
+        }
     }
     for (size_t t = 0; t < PART; t++) {
-        sort_rows(f[t]);
         _mm256_storeu_ps(out + t * out_stride, f[t][0]);
         _mm256_storeu_ps(out + t * out_stride + 8, f[t][1]);
     }
 }
 
 void NAME(const struct pi_gemm_args *a) {
-    for (size_t tile = 0; tile < a->n_tiles; tile++) {
-        const float *x = (const float *)a->x + tile * PI_TILE_TOKENS * a->x_stride;
-        for (size_t p = 0; p < a->n_panels; p++) {
-            const GROUP *group = (const GROUP *)(const void *)(a->w + p * a->panel_stride);
-            float *out = a->out + tile * PI_TILE_TOKENS * a->out_stride + p * PI_PANEL_ROWS;
-            for (size_t t = 0; t < PI_TILE_TOKENS; t += PART) {
-                multiply_part(group, a->n_groups, x + t * a->x_stride, a->x_stride,
-                              out + t * a->out_stride, a->out_stride, a->accumulate);
+    line_f32 buffer[PI_GROUP_INPUTS] PI_ALIGNED(64);
+    for (size_t p = 0; p < a->n_panels; p++) {
+        const GROUP *panel = (const GROUP *)(const void *)(a->w + p * a->panel_stride);
+        for (size_t g = 0; g < a->n_groups; g++) {
+            const line_f32 *w = expand(panel + g, buffer);
+            const float *x = (const float *)a->x + g * PI_GROUP_INPUTS;
+            float *out = a->out + p * PI_PANEL_ROWS;
+            for (size_t t = 0; t < a->n_tiles * PI_TILE_TOKENS; t += PART) {
+                add_part(w, x + t * a->x_stride, a->x_stride, out + t * a->out_stride,
+                         a->out_stride, g == 0 && !a->accumulate);
             }
         }
     }
@@ -40,3 +66,4 @@ void NAME(const struct pi_gemm_args *a) {
 #undef PART
 #undef NAME
 #undef GROUP
+#undef STEP

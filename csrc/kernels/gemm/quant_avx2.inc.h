@@ -1,34 +1,113 @@
-/* Template: AVX2 GEMM of a quantized format. A tile of 8 tokens stays in L1 while the panels pass; a
- * group of a panel is in L1 while the register tiles, half a panel x 4 tokens, go over it. NAME is
- * the exported symbol; GROUP and group_dot come from half_dot_<format>_avx2.h. */
+/* Template: AVX2 GEMM of a quantized format with maddubs.
+ *
+ * A group of a panel is unpacked once into planes of bytes from 0 to 15, which stay in L1 while all
+ * tokens pass over them. maddubs of such a plane adds two products per int16, at most 3,810 in
+ * magnitude, so the eight steps of a block of 32 inputs stay below 30,480 and widening is needed once
+ * per block. Formats of 4 bits have one plane, formats of 8 bits two: w = low + 16 * high.
+ *
+ * The register tile is 16 rows x (4 / PLANES) tokens: eight int16 accumulators, two weights, one
+ * broadcast and one product of 16 registers. Operations per step of four inputs: 8 maddubs and 8
+ * additions, which spread over all vector ports; the float sums live in `out` (L1).
+ *
+ * Parameters, defined by planes_<format>_avx2.h but for NAME, the exported symbol:
+ *   GROUP           packed group type
+ *   PLANES          1 or 2
+ *   BLOCK_START     field of pi_a8_group with the start values of the format
+ *   unpack_block()  one block of a group into its planes */
+#include "kernels/util/x86_broadcast256.h"
+
 pi_gemm_fn NAME;
 
-static void multiply_tile(const GROUP *group, size_t n_groups, const struct pi_a8_group *x,
-                          float *out, size_t out_stride, bool accumulate) {
-    row_sums sums[PI_TILE_TOKENS] PI_ALIGNED(32) = {0};
-    for (size_t t = 0; accumulate && t < PI_TILE_TOKENS; t++) {
-        memcpy(sums[t], out + t * out_stride, sizeof sums[t]);
-    }
-    for (size_t g = 0; g < n_groups; g++, group++, x += PI_TILE_TOKENS) {
-        group_dot(group, x, 4, sums);
-        group_dot(group, x + 4, 4, sums + 4);
-    }
-    for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
-        memcpy(out + t * out_stride, sums[t], sizeof sums[t]);
-    }
-}
+#define PART (4 / PLANES) /* tokens of a register tile */
 
-void NAME(const struct pi_gemm_args *a) {
-    for (size_t tile = 0; tile < a->n_tiles; tile++) {
-        const struct pi_a8_group *x =
-            (const struct pi_a8_group *)(const void *)((const uint8_t *)a->x + tile * a->x_stride);
-        for (size_t p = 0; p < a->n_panels; p++) {
-            const GROUP *group = (const GROUP *)(const void *)(a->w + p * a->panel_stride);
-            float *out = a->out + tile * PI_TILE_TOKENS * a->out_stride + p * PI_PANEL_ROWS;
-            multiply_tile(group, a->n_groups, x, out, a->out_stride, a->accumulate);
+PI_INLINE void start_sums(__m256i (*sum)[PART][2]) {
+    for (size_t k = 0; k < PLANES; k++) {
+        for (size_t t = 0; t < PART; t++) {
+            sum[k][t][0] = sum[k][t][1] = _mm256_setzero_si256();
         }
     }
 }
 
+/* Exact integer dots of one block, 8 rows, one token. */
+PI_INLINE __m256i widen(__m256i sum[PLANES][PART][2], size_t t, size_t half) {
+    __m256i dot = _mm256_madd_epi16(sum[0][t][half], _mm256_set1_epi16(1));
+    if (PLANES == 2) {
+        const __m256i high = _mm256_madd_epi16(sum[PLANES - 1][t][half], _mm256_set1_epi16(16));
+        dot = _mm256_add_epi32(dot, high);
+    }
+    return dot;
+}
+
+/* One block of 16 rows times PART tokens onto their sums in `out`. */
+PI_INLINE void add_block(const block_planes *planes, const uint16_t *scale, size_t b,
+                         const struct pi_a8_group *x, float *out, size_t out_stride) {
+    __m256i sum_i16x16[PLANES][PART][2];
+    start_sums(sum_i16x16);
+    PI_UNROLL(2)
+    for (size_t j = 0; j < 8; j++) {
+        for (size_t k = 0; k < PLANES; k++) {
+            const __m256i *line = (const __m256i *)(const void *)planes->line[k][j];
+            const __m256i w[2] = {_mm256_load_si256(line), _mm256_load_si256(line + 1)};
+            for (size_t t = 0; t < PART; t++) {
+                const __m256i q = pi_broadcast4_256(x[t].q + PI_BLOCK_INPUTS * b + 4 * j);
+                for (size_t half = 0; half < 2; half++) {
+                    sum_i16x16[k][t][half] =
+                        _mm256_add_epi16(sum_i16x16[k][t][half], _mm256_maddubs_epi16(w[half], q));
+                }
+            }
+        }
+    }
+    for (size_t half = 0; half < 2; half++) {
+        const __m256 scale_f32x8 =
+            _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)(scale + 8 * half)));
+        for (size_t t = 0; t < PART; t++) {
+            float *f = out + t * out_stride + 8 * half;
+            const __m256i dot = _mm256_add_epi32(widen(sum_i16x16, t, half),
+                                                 pi_broadcast4_256(&x[t].BLOCK_START[b]));
+            const __m256 product = _mm256_mul_ps(scale_f32x8, _mm256_broadcast_ss(&x[t].scale[b]));
+            _mm256_storeu_ps(f,
+                             _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), product, _mm256_loadu_ps(f)));
+        }
+    }
+}
+
+static void clear(const struct pi_gemm_args *a, float *out) {
+    for (size_t t = 0; t < a->n_tiles * PI_TILE_TOKENS; t++) {
+        memset(out + t * a->out_stride, 0, PI_PANEL_ROWS * sizeof *out);
+    }
+}
+
+static void add_group(const struct pi_gemm_args *a, const GROUP *group, size_t g, float *out) {
+    block_planes planes[4] PI_ALIGNED(64);
+    for (size_t b = 0; b < 4; b++) {
+        unpack_block(group, b, &planes[b]);
+    }
+    for (size_t tile = 0; tile < a->n_tiles; tile++, out += PI_TILE_TOKENS * a->out_stride) {
+        const struct pi_a8_group *x =
+            (const struct pi_a8_group *)(const void *)((const uint8_t *)a->x + tile * a->x_stride) +
+            g * PI_TILE_TOKENS;
+        for (size_t b = 0; b < 4; b++) {
+            for (size_t t = 0; t < PI_TILE_TOKENS; t += PART) {
+                add_block(&planes[b], group->scale[b], b, x + t, out + t * a->out_stride,
+                          a->out_stride);
+            }
+        }
+    }
+}
+
+/* Groups outside, panels inside: the activations of one group and all tiles stay in L1. */
+void NAME(const struct pi_gemm_args *a) {
+    for (size_t p = 0; p < a->n_panels && !a->accumulate; p++) {
+        clear(a, a->out + p * PI_PANEL_ROWS);
+    }
+    for (size_t p = 0; p < a->n_panels; p++) {
+        for (size_t g = 0; g < a->n_groups; g++) {
+            const GROUP *panel = (const GROUP *)(const void *)(a->w + p * a->panel_stride);
+            add_group(a, panel + g, g, a->out + p * PI_PANEL_ROWS);
+        }
+    }
+}
+
+#undef PART
 #undef NAME
 #undef GROUP

@@ -1,12 +1,29 @@
 /* Template: AVX2 GEMV of a float format. The streams advance in lockstep, group by group, with
  * their partial sums in a small array; tokens run in parts of up to 4, which share the expanded
- * weights. NAME is the exported symbol; GROUP, panel_dot and sort_rows come from
- * panel_dot_<format>_avx2.h. */
+ * weights: with a constant of at most 4, eight sums, up to four weights and one broadcast of 16
+ * registers, and eight independent fma chains, which cover a latency of 4 on two ports. NAME is the
+ * exported symbol; GROUP, STEP, load_line and sort_rows come from panel_lines_<format>_avx2.h. */
 #include "kernels/util/x86_prefetch.h"
 
 pi_gemv_fn NAME;
 
 typedef __m256 row_sums[2];
+
+/* One fma chain per row and token, in ascending input order; f[token][half] goes on. */
+PI_INLINE void panel_dot(const GROUP *group, const float *x, size_t x_stride, const size_t n_tokens,
+                         __m256 (*f)[2]) {
+    for (size_t i = 0; i < PI_GROUP_INPUTS; i += STEP) {
+        __m256 w[STEP][2];
+        load_line(group, i, w);
+        for (size_t k = 0; k < STEP; k++) {
+            for (size_t t = 0; t < n_tokens; t++) {
+                const __m256 value = _mm256_broadcast_ss(x + t * x_stride + i + k);
+                f[t][0] = _mm256_fmadd_ps(w[k][0], value, f[t][0]);
+                f[t][1] = _mm256_fmadd_ps(w[k][1], value, f[t][1]);
+            }
+        }
+    }
+}
 
 PI_INLINE void add_tokens(const GROUP *group, const float *x, size_t x_stride,
                           const size_t n_tokens, row_sums *sums) {
@@ -64,3 +81,4 @@ void NAME(const struct pi_gemv_args *a) {
 
 #undef NAME
 #undef GROUP
+#undef STEP

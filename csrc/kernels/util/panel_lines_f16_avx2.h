@@ -1,6 +1,6 @@
 /* f16 panel lines: a row's two inputs share a dword. Shuffles inside 128-bit lanes part even from
  * odd inputs, which leaves rows 0-3, 8-11 in the first register and 4-7, 12-15 in the second; sums
- * keep that order and sort_rows puts it right at the end. See panel_dot_float_avx2.inc.h. */
+ * keep that order and sort_rows puts it right at the end. Parameters: see panel_lines_f32_avx2.h. */
 #include "pyinfer/kernel_types.h"
 #include <immintrin.h>
 
@@ -27,5 +27,3 @@ PI_INLINE void sort_rows(__m256 *f) {
     f[1] = _mm256_permute2f128_ps(f[0], f[1], 0x31);
     f[0] = first;
 }
-
-#include "kernels/util/panel_dot_float_avx2.inc.h"

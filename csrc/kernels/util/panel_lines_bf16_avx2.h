@@ -1,5 +1,5 @@
 /* bf16 panel lines: a row's two inputs share a dword, the high halves are the odd inputs; see
- * panel_dot_float_avx2.inc.h. */
+ * panel_lines_f32_avx2.h. */
 #include "pyinfer/kernel_types.h"
 #include <immintrin.h>
 
@@ -18,5 +18,3 @@ PI_INLINE void load_line(const GROUP *group, size_t i, __m256 (*w)[2]) {
 
 /* Sums stand in row order. */
 PI_INLINE void sort_rows(__m256 *f) { (void)f; }
-
-#include "kernels/util/panel_dot_float_avx2.inc.h"
