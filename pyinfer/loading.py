@@ -1,26 +1,29 @@
-"""From a path to a language model that is ready to use."""
+"""From a path or a name to a language model that is ready to use."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pyinfer._kernels.runtime import CancelFlag
-from pyinfer.config import ModelConfig
+from pyinfer.config import GenerationDefaults, ModelConfig
 from pyinfer.errors import ModelFormatError
 from pyinfer.llm import LLM
 from pyinfer.load.checkpoint import FolderTokenizer, open_checkpoint
 from pyinfer.load.loader import LoadedModel, Progress, load_model
 from pyinfer.model_info import ModelInfo
+from pyinfer.store.resolve import ResolvedModel, resolve_model
 from pyinfer.text.tokenizer import Tokenizer
 
 DEMO_FOLDER = Path(__file__).parent / "demo"
 
 
 def load(
-    path: str | Path | None = None,
+    path: str | Path | ResolvedModel | None = None,
     dtype: str | None = None,
     threads: int | None = None,
     ctx_size: int | None = None,
@@ -32,7 +35,8 @@ def load(
     Parameters
     ----------
     path : str or Path, optional
-        A Hugging Face folder or a GGUF file; None is the small embedded model.
+        A Hugging Face folder or a GGUF file, or the name of a model on this machine (see
+        :func:`pyinfer.store.resolve.resolve_model`); None is the small embedded model.
     dtype : str, optional
         Format of the weights of a folder: ``q4_0``, ``q8_0``, ``f16``, ``bf16`` or ``f32``; default
         ``q8_0``. A GGUF file keeps its own.
@@ -67,9 +71,10 @@ def load(
     ...     llm.info.context, llm.info.threads
     (512, 1)
     """
-    source = DEMO_FOLDER if path is None else path
+    resolved = resolve_model(DEMO_FOLDER if path is None else path)
+    source = resolved.path
     started = time.perf_counter_ns()
-    with ThreadPoolExecutor(1, "pyinfer-tokenizer") as pool:
+    with resolved.reading(), ThreadPoolExecutor(1, "pyinfer-tokenizer") as pool:
         reading = pool.submit(_read_tokenizer, source)
         loaded = load_model(
             source, dtype=dtype, threads=threads, ctx_size=ctx_size, isa=isa, progress=progress
@@ -82,11 +87,15 @@ def load(
         except BaseException:
             loaded.model.close()
             raise
-    return _assemble(loaded, tokenizer, load_ns, tokenizer_ns)
+    return _assemble(loaded, resolved, tokenizer, load_ns, tokenizer_ns)
 
 
 def _assemble(
-    loaded: LoadedModel, tokenizer: Tokenizer | None, load_ns: int, tokenizer_ns: int
+    loaded: LoadedModel,
+    resolved: ResolvedModel,
+    tokenizer: Tokenizer | None,
+    load_ns: int,
+    tokenizer_ns: int,
 ) -> LLM:
     model = loaded.model
     # End tokens are whatever any of the files names.
@@ -94,7 +103,7 @@ def _assemble(
     if tokenizer is not None:
         ends.update(tokenizer.eos_ids)
     info = ModelInfo(
-        name=loaded.config.name,
+        name=loaded.config.name if resolved.source == "path" else resolved.name,
         config=loaded.config,
         context=model.limits.context,
         threads=model.runtime.threads,
@@ -104,8 +113,26 @@ def _assemble(
         tokenizer_ns=tokenizer_ns,
         report=tuple(loaded.report),
     )
-    defaults = replace(loaded.generation, eos_token_ids=tuple(sorted(ends)))
+    defaults = _with_parameters(loaded.generation, resolved.parameters)
+    defaults = replace(defaults, eos_token_ids=tuple(sorted(ends)))
     return LLM(model, tokenizer, defaults, info, CancelFlag())
+
+
+def _with_parameters(
+    defaults: GenerationDefaults, parameters: Mapping[str, Any]
+) -> GenerationDefaults:
+    """Options of a model file win over ``generation_config.json``; wrong ones are passed over."""
+    chosen: dict[str, Any] = {}
+    for name, field, low, high in (
+        ("temperature", "temperature", 0, 2),
+        ("top_p", "top_p", 1e-9, 1),
+        ("top_k", "top_k", 0, 1 << 31),
+        ("repeat_penalty", "repetition_penalty", 1e-9, 100),
+    ):
+        value = parameters.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+            chosen[field] = int(value) if name == "top_k" else float(value)
+    return replace(defaults, **chosen)
 
 
 def _read_tokenizer(path: str | Path) -> tuple[Tokenizer | None, int]:

@@ -19,6 +19,9 @@ from .vocabulary import N_TOKENS
 # Timing-based tuning is off in tests: it never changes results, only start-up time.
 os.environ.setdefault("PYINFER_TUNE", "off")
 
+# Models of the person who runs the tests stay out of them.
+os.environ |= dict.fromkeys(("PYINFER_MODELS", "HF_HUB_CACHE", "OLLAMA_MODELS"), "/dev/null/none")
+
 # A shell starts background jobs with SIGINT ignored, and children inherit that: the tests of Ctrl-C
 # would then wait for an interrupt that never comes.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

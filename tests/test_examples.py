@@ -9,7 +9,13 @@ import pytest
 
 from pyinfer.loading import DEMO_FOLDER
 
-WITHOUT_MODEL = ("pyinfer.errors", "pyinfer.engine.params", "pyinfer.model.cache")
+WITHOUT_MODEL = (
+    "pyinfer.errors",
+    "pyinfer.engine.params",
+    "pyinfer.model.cache",
+    "pyinfer.store.names",
+    "pyinfer.cli.quantities",
+)
 WITH_MODEL = ("pyinfer", "pyinfer.llm", "pyinfer.loading", "pyinfer.streams")
 
 

@@ -26,7 +26,7 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # what it may use besides itself. What is not listed may be used by nobody.
 BASE = {"errors", "config"}
 MIDDLE = {*BASE, "machine", "_kernels", "model", "quant", "load", "engine", "text", "model_info"}
-LIBRARY = {*MIDDLE, "answer", "streams", "llm", "loading", "diagnose"}
+LIBRARY = {*MIDDLE, "answer", "streams", "llm", "loading", "store", "diagnose"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "config": BASE,
@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "streams": LIBRARY,
     "llm": LIBRARY,
     "loading": LIBRARY,
+    "store": {*BASE, "machine", "load"},
     "diagnose": LIBRARY,
     "pyinfer": LIBRARY,
     # The programs: everything but the kernels and the models.

@@ -8,14 +8,25 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
+from typing import Any
 
-from pyinfer.cli import generate
 from pyinfer.cli.arguments import Parser
 from pyinfer.cli.interrupt import leave, prompt_interrupts
 from pyinfer.cli.outcome import EXIT_INTERRUPT, OutputClosedError, TerminatedError, exit_status
 from pyinfer.cli.terminal import put
 from pyinfer.errors import UsageError
+
+#: Name and help of every subcommand; each is a module of this package with ``DESCRIPTION``,
+#: ``add_arguments(parser)`` and ``run(options)``, imported only when it is called.
+COMMANDS = {
+    "generate": "answer one prompt",
+    "list": "list the models on this machine",
+    "show": "show what a model is",
+    "cp": "give a model of the store a second name",
+    "rm": "remove models from the store",
+}
 
 
 def execute(arguments: Sequence[str], command: str | None, is_process: bool) -> int:
@@ -44,9 +55,21 @@ def execute(arguments: Sequence[str], command: str | None, is_process: bool) -> 
 
 def _parse(arguments: Sequence[str], command: str | None) -> argparse.Namespace:
     if command is not None:
-        parser = Parser(prog=f"python -m pyinfer.{command}", description=generate.DESCRIPTION)
-        generate.add_arguments(parser)
+        module = _module(command)
+        parser = Parser(prog=f"python -m pyinfer.{command}", description=module.DESCRIPTION)
+        module.add_arguments(parser)
         return parser.parse_args(arguments)
+    parser = build_parser(next((word for word in arguments if not word.startswith("-")), ""))
+    options = parser.parse_args(arguments)
+    if options.version:
+        options.run = _version
+    elif not hasattr(options, "run"):
+        raise UsageError("no command given", hint="See pyinfer --help")
+    return options
+
+
+def build_parser(wanted: str) -> Parser:
+    """The parser of the program; only the command ``wanted`` gets its options."""
     parser = Parser(
         prog="pyinfer", description="DeepSeek-R1-Distill-Qwen on a CPU, on hand-written kernels."
     )
@@ -55,15 +78,19 @@ def _parse(arguments: Sequence[str], command: str | None) -> argparse.Namespace:
         "-v", dest="details", action="store_true", help="with --version: kernels, threads, memory"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    generate.add_arguments(
-        commands.add_parser("generate", help=generate.HELP, description=generate.DESCRIPTION)
-    )
-    options = parser.parse_args(arguments)
-    if options.version:
-        options.run = _version
-    elif not hasattr(options, "run"):
-        raise UsageError("no command given", hint="See pyinfer --help")
-    return options
+    for name, text in COMMANDS.items():
+        if name == wanted:
+            module = _module(name)
+            module.add_arguments(
+                commands.add_parser(name, help=text, description=module.DESCRIPTION)
+            )
+        else:
+            commands.add_parser(name, help=text)
+    return parser
+
+
+def _module(command: str) -> Any:
+    return import_module(f"pyinfer.cli.{command.replace('-', '_')}")
 
 
 def _version(options: argparse.Namespace) -> int:

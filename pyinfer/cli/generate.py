@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyinfer.cli.arguments import Parser, positive, switch
+from pyinfer.cli.model_option import add_model_option
 from pyinfer.cli.outcome import note
 from pyinfer.cli.progress import MIN_PROMPT_TOKENS, ProgressBar
 from pyinfer.cli.prompt import read_prompt
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pyinfer import LLM, SamplingParams, TextStream
     from pyinfer.streams import PromptProgress
 
-HELP = "answer one prompt"
 DESCRIPTION = "Answer one prompt and stream the text. Without --model the embedded model runs."
 
 # (option, its other spelling, type, help); options are named as in SamplingParams.
@@ -44,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
     parser.switches |= {"--think"}
     parser.add_argument("prompt", nargs="?", help="the prompt; - reads it from standard input")
     model = parser.add_argument_group("model")
-    model.add_argument("-m", "--model", metavar="PATH", help="checkpoint folder or GGUF file")
+    add_model_option(model)
     model.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     model.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
     model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
