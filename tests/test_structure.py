@@ -26,7 +26,7 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # what it may use besides itself. What is not listed may be used by nobody.
 BASE = {"errors", "config"}
 MIDDLE = {*BASE, "machine", "_kernels", "model", "quant", "load", "engine", "text", "model_info"}
-LIBRARY = {*MIDDLE, "answer", "streams", "llm", "loading", "store", "diagnose"}
+LIBRARY = {*MIDDLE, "answer", "streams", "llm", "loading", "store", "diagnose", "convert", "eval"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "config": BASE,
@@ -44,6 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loading": LIBRARY,
     "store": {*BASE, "machine", "load"},
     "diagnose": LIBRARY,
+    "convert": LIBRARY,
+    "eval": LIBRARY,
     "pyinfer": LIBRARY,
     # The programs: everything but the kernels and the models.
     "cli": {*LIBRARY, "pyinfer"} - {"_kernels", "model"},

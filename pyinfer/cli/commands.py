@@ -22,6 +22,7 @@ from pyinfer.errors import UsageError
 #: ``add_arguments(parser)`` and ``run(options)``, imported only when it is called.
 COMMANDS = {
     "generate": "answer one prompt",
+    "convert": "folder to GGUF file, and back",
     "list": "list the models on this machine",
     "show": "show what a model is",
     "cp": "give a model of the store a second name",

@@ -75,6 +75,8 @@ class GgufFile:
     metadata : Mapping[str, object]
         Python numbers, booleans and strings; arrays of numbers are read-only NumPy views, arrays
         of strings are :class:`~pyinfer.load.gguf_header.LazyStrings`.
+    kinds : Mapping[str, int]
+        GGUF value type of each key.
     tensors : Mapping[str, GgufTensor]
         In the order of the file.
     data_offset : int
@@ -92,7 +94,7 @@ class GgufFile:
         The file cannot be opened or read.
     """
 
-    __slots__ = ("data_offset", "file", "metadata", "tensors", "version")
+    __slots__ = ("data_offset", "file", "kinds", "metadata", "tensors", "version")
 
     def __init__(self, path: Path) -> None:
         self.file = SourceFile(path)
@@ -111,7 +113,7 @@ class GgufFile:
         self.version = _read_version(reader, self.file)
         n_tensors = reader.count("the number of tensors", MAX_TENSORS)
         n_keys = reader.count("the number of keys", MAX_KEYS)
-        values = _read_metadata(reader, n_keys)
+        values, self.kinds = _read_metadata(reader, n_keys)
         alignment = _alignment(values, self.file.name)
         records = _read_tensor_records(reader, n_tensors, alignment)
         self.data_offset = -(-reader.position // alignment) * alignment
@@ -145,8 +147,11 @@ def _read_version(reader: header.HeaderReader, file: SourceFile) -> int:
     )
 
 
-def _read_metadata(reader: header.HeaderReader, n_keys: int) -> dict[str, Any]:
+def _read_metadata(
+    reader: header.HeaderReader, n_keys: int
+) -> tuple[dict[str, Any], Mapping[str, int]]:
     values: dict[str, Any] = {}
+    kinds: dict[str, int] = {}
     for index in range(n_keys):
         at = reader.position
         key = reader.string(f"key {index}", MAX_KEY_BYTES)
@@ -156,7 +161,7 @@ def _read_metadata(reader: header.HeaderReader, n_keys: int) -> dict[str, Any]:
             raise reader.fail(f"key {key[:80]!r} appears twice", at)
         what = f"the value of {key[:80]!r}"
         at = reader.position
-        kind = reader.u32(f"the type of {key[:80]!r}")
+        kind = kinds[key] = reader.u32(f"the type of {key[:80]!r}")
         if kind == header.STRING:
             values[key] = reader.string(what, MAX_STRING_BYTES)
         elif kind == header.ARRAY:
@@ -165,7 +170,7 @@ def _read_metadata(reader: header.HeaderReader, n_keys: int) -> dict[str, Any]:
             values[key] = reader.scalar(kind, what)
         else:
             raise reader.fail(f"{what} has the unknown type {kind}", at)
-    return values
+    return values, kinds
 
 
 def _alignment(values: Mapping[str, Any], name: str) -> int:

@@ -31,6 +31,9 @@ SCALARS: Final[dict[int, tuple[str, struct.Struct, str]]] = {
     11: ("int64", struct.Struct("<q"), "<i8"),
     12: ("float64", struct.Struct("<d"), "<f8"),
 }
+UINT32: Final = 4
+INT32: Final = 5
+FLOAT32: Final = 6
 BOOL: Final = 7
 STRING: Final = 8
 ARRAY: Final = 9

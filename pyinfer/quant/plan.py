@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyinfer.errors import UsageError
@@ -88,3 +89,124 @@ def plan_gguf(matrices: Mapping[str, tuple[str, int]], dtype: str | None) -> Pla
             hint="a GGUF file runs in its own formats; leave dtype out",
         )
     return Plan(formats, ())
+
+
+#: Names of files -> (llama.cpp's id of the mix, format of most matrices).
+MIXES: dict[str, tuple[int, str]] = {
+    "f32": (0, "f32"),
+    "f16": (1, "f16"),
+    "bf16": (32, "bf16"),
+    "q8_0": (7, "q8_0"),
+    "q4_0": (2, "q4_0"),
+}
+
+# What a matrix becomes whose rows are no multiple of the block.
+_NARROWER = {"q4_0": "f16", "q8_0": "f16"}
+
+GGUF_EMBEDDING = "token_embd.weight"
+GGUF_HEAD = "output.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """How a file is to be written.
+
+    Attributes
+    ----------
+    mix : str
+        A key of :data:`MIXES`.
+    overrides : sequence of (pattern, str)
+        Regular expression searched in the GGUF name -> format; the first that is found wins over
+        the mix.
+    pure : bool
+        Every matrix in the format of most of them.
+    """
+
+    mix: str
+    overrides: Sequence[tuple[re.Pattern[str], str]] = ()
+    pure: bool = False
+
+
+def plan_file(tensors: Mapping[str, tuple[int, ...]], rules: FileRules) -> Plan:
+    """Choose the format of every tensor of a GGUF file.
+
+    Parameters
+    ----------
+    tensors : Mapping[str, tuple of int]
+        GGUF name -> row-major shape, in the order of the file.
+    rules : FileRules
+
+    Returns
+    -------
+    Plan
+        Vectors are f32, as llama.cpp writes and wants them.
+
+    Raises
+    ------
+    UsageError
+        A format or mix that cannot be written, or an override that fits no matrix.
+    """
+    if rules.mix not in MIXES:
+        raise UsageError(f"{rules.mix!r} cannot be written", hint=f"use one of: {', '.join(MIXES)}")
+    used: set[str] = set()
+    formats: dict[str, str] = {}
+    notes: list[str] = []
+    for name, shape in tensors.items():
+        if len(shape) == 1:
+            formats[name] = "f32"
+            continue
+        wanted = _mixed(name, rules)
+        for pattern, fmt in rules.overrides:
+            if pattern.search(name):
+                used.add(pattern.pattern)
+                wanted = fmt
+                break
+        formats[name] = _fitting(wanted, shape[1])
+        if formats[name] != wanted:
+            notes.append(
+                f"{name} is {formats[name]}: rows of {shape[1]} are no whole {wanted} blocks"
+            )
+    for pattern, _ in rules.overrides:
+        if pattern.pattern not in used:
+            raise UsageError(
+                f"no matrix is called {pattern.pattern!r}",
+                hint=f"names are like {GGUF_EMBEDDING}, blk.0.attn_q.weight, blk.0.ffn_down.weight",
+            )
+    return Plan(formats, tuple(notes))
+
+
+def _mixed(name: str, rules: FileRules) -> str:
+    base = MIXES[rules.mix][1]
+    if rules.pure:
+        return base
+    # As a folder that is loaded with --dtype q4_0.
+    return "q8_0" if base == "q4_0" and name in (GGUF_EMBEDDING, GGUF_HEAD) else base
+
+
+def _fitting(fmt: str, cols: int) -> str:
+    while cols % BLOCKS.get(fmt, 1):
+        fmt = _NARROWER[fmt]
+    return fmt
+
+
+#: Values per block of the formats whose rows must be whole blocks.
+BLOCKS = {"q4_0": 32, "q8_0": 32}
+
+
+def parse_override(text: str) -> tuple[re.Pattern[str], str]:
+    """Read ``REGEX=FORMAT``.
+
+    Raises
+    ------
+    UsageError
+        No ``=``, a pattern that is no regular expression, or a format that cannot be written.
+    """
+    pattern, equals, fmt = text.rpartition("=")
+    if not equals or not pattern:
+        raise UsageError(f"{text!r} is not REGEX=FORMAT", hint="such as ffn_down=q8_0")
+    if fmt.lower() not in FORMATS:
+        raise UsageError(f"{fmt!r} cannot be written", hint=f"use one of: {', '.join(FORMATS)}")
+    try:
+        return re.compile(pattern), fmt.lower()
+    except re.error as error:
+        raise UsageError(f"{pattern!r} is no regular expression: {error}") from None

@@ -1,0 +1,123 @@
+"""The tokenizer of a GGUF file as the files of a Hugging Face folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pyinfer.convert.vocabulary_pairs import ADDED_TOKENS_KEY
+from pyinfer.text.gguf_tokenizer import read_gguf
+from pyinfer.text.split_pattern import GGUF_SPLITS
+from pyinfer.text.vocabulary import AddedPiece, TokenizerParts
+
+_FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
+
+
+def tokenizer_files(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return file name -> object of ``tokenizer.json`` and ``tokenizer_config.json``.
+
+    Parameters
+    ----------
+    metadata : Mapping
+        The ``tokenizer.*`` keys and, if the file has them, the flags of the added tokens.
+
+    Raises
+    ------
+    ModelFormatError, ModelUnsupportedError
+        As :func:`~pyinfer.text.gguf_tokenizer.read_gguf`.
+    """
+    parts = read_gguf(metadata)
+    added = _added(parts, metadata.get(ADDED_TOKENS_KEY))
+    pattern = GGUF_SPLITS[metadata["tokenizer.ggml.pre"]]
+    return {
+        "tokenizer.json": _tokenizer(parts, added, pattern),
+        "tokenizer_config.json": _config(parts, added, metadata),
+    }
+
+
+def _added(parts: TokenizerParts, flags: object) -> list[dict[str, Any]]:
+    """Added tokens as tokenizer.json lists them, with the original flags where they are known."""
+    known = _known_flags(flags)
+    return [_entry(piece, known.get(piece.id, {})) for piece in parts.vocabulary.added]
+
+
+def _entry(piece: AddedPiece, known: Mapping[str, Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"id": piece.id, "content": piece.content}
+    entry |= {name: getattr(piece, name) for name in _FLAGS}
+    if known.get("content") == piece.content:
+        entry |= {name: known[name] for name in _FLAGS if isinstance(known.get(name), bool)}
+    return entry
+
+
+def _known_flags(text: object) -> dict[int, Mapping[str, Any]]:
+    try:
+        entries = json.loads(text) if isinstance(text, str) else []
+    except (ValueError, RecursionError):
+        entries = []
+    if not isinstance(entries, list):
+        return {}
+    return {e["id"]: e for e in entries if isinstance(e, dict) and isinstance(e.get("id"), int)}
+
+
+def _tokenizer(parts: TokenizerParts, added: list[dict[str, Any]], pattern: str) -> dict[str, Any]:
+    names = {entry["content"] for entry in added}
+    byte_level = {
+        "type": "ByteLevel",
+        "add_prefix_space": False,
+        "trim_offsets": False,
+        "use_regex": False,
+    }
+    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated"}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        # GGUF has no place for it; every published Qwen2 vocabulary normalizes so.
+        "normalizer": {"type": "NFC"},
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [{**split, "invert": False}, byte_level],
+        },
+        "post_processor": byte_level,
+        "decoder": byte_level,
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "",
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+            "vocab": {
+                piece: i
+                for piece, i in sorted(parts.vocabulary.pieces.items(), key=lambda item: item[1])
+                if piece not in names
+            },
+            "merges": [f"{left} {right}" for left, right in parts.vocabulary.merges],
+        },
+    }
+
+
+def _config(
+    parts: TokenizerParts, added: list[dict[str, Any]], metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    names = {entry["id"]: entry["content"] for entry in added}
+    config: dict[str, Any] = {
+        "add_bos_token": parts.add_bos,
+        "add_eos_token": False,
+        "added_tokens_decoder": {
+            str(entry["id"]): {k: v for k, v in entry.items() if k != "id"} for entry in added
+        },
+        "bos_token": names.get(parts.bos_id) if parts.bos_id is not None else None,
+        "eos_token": names.get(parts.eos_ids[0]) if parts.eos_ids else None,
+        "pad_token": names.get(metadata.get("tokenizer.ggml.padding_token_id", -1)),
+        "clean_up_tokenization_spaces": False,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "unk_token": None,
+    }
+    if parts.chat_template is not None:
+        config["chat_template"] = parts.chat_template
+    return config
