@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyinfer.cli.arguments import Parser, positive, switch
-from pyinfer.cli.model_option import add_model_option
+from pyinfer.cli.model_option import add_model_option, model_name
 from pyinfer.cli.outcome import note
 from pyinfer.cli.progress import MIN_PROMPT_TOKENS, ProgressBar
 from pyinfer.cli.prompt import read_prompt
@@ -119,8 +118,7 @@ def _load(options: argparse.Namespace) -> LLM:
             "pyinfer: no --model given, running the embedded demo model "
             "(it only knows a few small tasks)"
         )
-    name = "the embedded model" if options.model is None else Path(options.model).name
-    with ProgressBar(f"Loading {name}", "bytes") as bar:
+    with ProgressBar(f"Loading {model_name(options.model)}", "bytes") as bar:
         return pyinfer.load(
             options.model,
             dtype=options.dtype,
