@@ -75,7 +75,7 @@ def load(
     source = resolved.path
     started = time.perf_counter_ns()
     with resolved.reading(), ThreadPoolExecutor(1, "pyinfer-tokenizer") as pool:
-        reading = pool.submit(_read_tokenizer, source)
+        reading = pool.submit(read_tokenizer, source)
         loaded = load_model(
             source, dtype=dtype, threads=threads, ctx_size=ctx_size, isa=isa, progress=progress
         )
@@ -135,7 +135,7 @@ def _with_parameters(
     return replace(defaults, **chosen)
 
 
-def _read_tokenizer(path: str | Path) -> tuple[Tokenizer | None, int]:
+def read_tokenizer(path: str | Path) -> tuple[Tokenizer | None, int]:
     """The tokenizer of a model, if it has one, and the nanoseconds it took."""
     started = time.perf_counter_ns()
     with open_checkpoint(path) as checkpoint:

@@ -23,6 +23,7 @@ from pyinfer.errors import UsageError
 COMMANDS = {
     "generate": "answer one prompt",
     "convert": "folder to GGUF file, and back",
+    "perplexity": "how well a model predicts a text",
     "list": "list the models on this machine",
     "show": "show what a model is",
     "cp": "give a model of the store a second name",

@@ -22,7 +22,7 @@ class ProgressBar:
     ----------
     label : str
         What is going on.
-    unit : {"bytes", "tokens"}
+    unit : {"bytes", "tokens", "windows"}
         What the reported numbers count.
     """
 
@@ -52,6 +52,12 @@ class ProgressBar:
             self._start(total)
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done, total=total)
+
+    def describe(self, label: str) -> None:
+        """Say what is going on in other words."""
+        self._label = visible(label)
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, description=self._label)
 
     def close(self) -> None:
         """Remove the bar; the cursor is back where the bar began."""
