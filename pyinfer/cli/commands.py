@@ -24,6 +24,7 @@ COMMANDS = {
     "generate": "answer one prompt",
     "convert": "folder to GGUF file, and back",
     "perplexity": "how well a model predicts a text",
+    "tokenize": "show the tokens of a text",
     "list": "list the models on this machine",
     "show": "show what a model is",
     "cp": "give a model of the store a second name",

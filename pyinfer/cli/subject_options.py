@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyinfer.cli.arguments import Parser, positive
-from pyinfer.cli.model_option import add_model_option
+from pyinfer.cli.model_option import add_model_option, model_name
 from pyinfer.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def add_subject_options(parser: Parser) -> None:
     """Describe the model and how it runs."""
     model = parser.add_argument_group("model")
-    add_model_option(model, "the embedded model")
+    add_model_option(model)
     model.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
     model.add_argument("--isa", help="highest instruction set: scalar, avx2, avx512vnni")
@@ -40,8 +40,7 @@ def load_subject(options: argparse.Namespace, n_ctx: int) -> Subject:
     """Load the model with a progress bar."""
     from pyinfer.eval.subject import Subject
 
-    name = "the embedded model" if options.model is None else Path(options.model).name
-    with ProgressBar(f"Loading {name}", "bytes") as bar:
+    with ProgressBar(f"Loading {model_name(options.model)}", "bytes") as bar:
         return Subject(
             options.model,
             n_ctx,
