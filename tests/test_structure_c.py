@@ -53,7 +53,10 @@ HEADERS = {
 }
 # Calls into the operating system stay where another system would need another file.
 SYSTEM_HEADERS = {
-    "csrc/runtime/os.c": {"linux/futex.h", "sched.h", "sys/mman.h", "sys/syscall.h", "unistd.h"},
+    "csrc/runtime/os.c": {
+        *("errno.h", "fcntl.h", "linux/futex.h", "sched.h", "sys/mman.h", "sys/syscall.h"),
+        "unistd.h",
+    },
     "csrc/runtime/pool.c": {"pthread.h", "signal.h"},
     "csrc/cpu/x86.c": {"cpuid.h"},
     "csrc/include/pyinfer/fpmode.h": {"xmmintrin.h"},

@@ -13,6 +13,7 @@ cdef extern from "pyinfer/types.h" nogil:
         PI_ERR_CANCELLED
         PI_ERR_NUMERIC
         PI_ERR_FORKED
+        PI_ERR_IO
 
     enum pi_format:
         PI_FORMAT_F32

@@ -1,5 +1,5 @@
 # Declarations of the runtime, the ops and the program. No logic.
-from libc.stdint cimport int32_t, uint8_t
+from libc.stdint cimport int32_t, uint8_t, uint64_t
 
 from pyinfer._kernels.c_api cimport cbool, pi_a8_group, pi_format, pi_head_stats, pi_isa, pi_status
 
@@ -22,6 +22,7 @@ cdef extern from "pyinfer/runtime.h" nogil:
     pi_status pi_measure_peak(pi_runtime *rt, cbool integer, size_t rounds,
                               double *operations_per_second)
     void *pi_memory_map(size_t bytes)
+    void *pi_memory_map_file(int32_t fd, uint64_t offset, size_t bytes)
     void pi_memory_unmap(void *memory, size_t bytes)
     size_t pi_cpu_count()
 
@@ -147,6 +148,23 @@ cdef extern from "pyinfer/ops.h" nogil:
         size_t n_cols
 
     pi_status pi_pack_rows(pi_runtime *rt, const pi_pack_job *job)
+
+    struct pi_file_job:
+        int32_t fd
+        uint64_t offset
+        pi_pack_job pack
+        float *values
+
+    struct pi_file_failure:
+        size_t job
+        uint64_t offset
+        int32_t error
+
+    pi_status pi_pack_files(pi_runtime *rt, const pi_file_job *jobs, size_t n_jobs,
+                            pi_file_failure *failure)
+
+    size_t PI_CHECKSUM_BYTES
+    pi_status pi_checksums(pi_runtime *rt, const uint8_t *data, size_t bytes, uint64_t *sums)
 
 cdef extern from "pyinfer/program.h" nogil:
     struct pi_program:

@@ -6,6 +6,7 @@ from pyinfer.errors import (
     EngineError,
     InsufficientMemoryError,
     NumericError,
+    StoreIOError,
     UnsupportedCPUError,
 )
 
@@ -26,4 +27,6 @@ cdef int check_status(c.pi_status status, str what) except -1:
     if status == c.PI_ERR_FORKED:
         raise EngineError(f"{what}: the model was loaded before fork()",
                           hint="load it in the process that uses it")
+    if status == c.PI_ERR_IO:
+        raise StoreIOError(f"{what}: reading failed")
     raise EngineError(f"{what}: unknown status {<int>status}")

@@ -5,6 +5,7 @@ from typing import Any
 from pyinfer._kernels.runtime import Runtime
 
 FORMATS: tuple[str, ...]
+MAP_ALIGNMENT: int
 
 def row_bytes(fmt: str, cols: int) -> int:
     """Bytes of one file row. ``ValueError`` if ``cols`` is no multiple of the block."""
@@ -13,7 +14,7 @@ def packed_bytes(fmt: str, rows: int, cols: int) -> int:
     """Bytes of a packed tensor, rows padded to 16 and inputs to 128."""
 
 class Arena:
-    """Anonymous memory, committed on first touch, handed out front to back.
+    """Anonymous memory, committed on first touch, or a file; handed out front to back.
 
     Raises
     ------
@@ -23,8 +24,17 @@ class Arena:
 
     nbytes: int
     used: int
+    writable: bool
 
     def __init__(self, nbytes: int) -> None: ...
+    @staticmethod
+    def map_file(fd: int, offset: int, nbytes: int) -> Arena:
+        """Map bytes of a file that holds packed weights: read-only, shared between processes.
+
+        ``offset`` is a multiple of :data:`MAP_ALIGNMENT` and the range lies inside the file; the
+        descriptor may be closed afterwards. ``InsufficientMemoryError`` if the system refuses.
+        """
+
     def view(self) -> Any:
         """All bytes, uint8 (nbytes,); valid while the arena lives."""
 

@@ -1,5 +1,7 @@
 # Packed weights in an arena of huge pages. Documented in tensor.pyi.
-from libc.stdint cimport uint8_t
+from cpython.buffer cimport PyBUF_READ, PyBUF_WRITE
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from libc.stdint cimport uint8_t, uint64_t
 
 from pyinfer._kernels cimport c_api as c
 from pyinfer._kernels cimport c_runtime as r
@@ -8,6 +10,7 @@ from pyinfer._kernels.status cimport check_status
 
 from pyinfer.errors import InsufficientMemoryError
 
+MAP_ALIGNMENT = 2 << 20  # of a mapped file range: a huge page
 FORMATS = tuple([c.pi_qtype_of(<c.pi_format>i).name.decode() for i in range(c.PI_FORMAT_COUNT)])
 
 
@@ -31,6 +34,11 @@ def packed_bytes(str fmt, size_t rows, size_t cols):
     return panels * groups * q.group_bytes
 
 
+cdef object _bytes(uint8_t *base, size_t nbytes, bint writable):
+    return PyMemoryView_FromMemory(<char *>base, <Py_ssize_t>nbytes,
+                                   PyBUF_WRITE if writable else PyBUF_READ)
+
+
 cdef class Arena:
     def __init__(self, size_t nbytes):
         if self.base is not NULL or nbytes == 0:
@@ -39,12 +47,24 @@ cdef class Arena:
         if self.base is NULL:
             raise InsufficientMemoryError(f"the system refused {nbytes:,} bytes for the weights")
         self.nbytes = nbytes
+        self.writable = True
+
+    @staticmethod
+    def map_file(int fd, uint64_t offset, size_t nbytes):
+        cdef Arena arena = Arena.__new__(Arena)
+        if offset % MAP_ALIGNMENT != 0:
+            raise ValueError(f"offset {offset} is no multiple of {MAP_ALIGNMENT}")
+        arena.base = <uint8_t *>r.pi_memory_map_file(fd, offset, nbytes)
+        if arena.base is NULL:
+            raise InsufficientMemoryError(f"the system refused to map {nbytes:,} bytes of a file")
+        arena.nbytes = nbytes
+        return arena
 
     def __dealloc__(self):
         r.pi_memory_unmap(self.base, self.nbytes)
 
     def view(self):
-        return <uint8_t[:self.nbytes]>self.base
+        return _bytes(self.base, self.nbytes, self.writable)
 
     cdef uint8_t *take(self, size_t nbytes) except NULL:
         if nbytes > self.nbytes - self.used:
@@ -67,20 +87,25 @@ cdef class PackedTensor:
         self.weight.n_groups = (cols + c.PI_GROUP_INPUTS - 1) // c.PI_GROUP_INPUTS
         self.weight.panels = arena.take(self.nbytes)
 
+    cdef uint8_t *place(self, size_t first_row, size_t n_rows) except NULL:
+        if not self.arena.writable:
+            raise ValueError("the weights are mapped from a file and cannot be written")
+        if n_rows == 0 or first_row >= self.rows or n_rows > self.rows - first_row:
+            raise ValueError(f"rows {first_row} to {first_row + n_rows} of {self.rows}")
+        if first_row % <size_t>c.PI_PANEL_ROWS != 0 or (
+                n_rows % <size_t>c.PI_PANEL_ROWS != 0 and first_row + n_rows != self.rows):
+            raise ValueError("only the last slice may end inside a panel of 16 rows")
+        return <uint8_t *>self.weight.panels + (
+            first_row // c.PI_PANEL_ROWS * (self.nbytes // self.weight.n_panels))
+
     def pack(self, Runtime runtime, size_t first_row, const uint8_t[::1] data, str source_format):
         cdef r.pi_pack_job job
-        cdef size_t panel_bytes = self.nbytes // self.weight.n_panels
         job.row_bytes = row_bytes(source_format, self.cols)
         row_bytes(self.format, self.cols)
         job.n_rows = <size_t>data.shape[0] // job.row_bytes
         if job.n_rows == 0 or job.n_rows * job.row_bytes != <size_t>data.shape[0]:
             raise ValueError(f"{data.shape[0]} bytes are no whole rows of {job.row_bytes} bytes")
-        if first_row + job.n_rows > self.rows:
-            raise ValueError(f"rows {first_row} to {first_row + job.n_rows} of {self.rows}")
-        if first_row % <size_t>c.PI_PANEL_ROWS != 0 or (
-                job.n_rows % <size_t>c.PI_PANEL_ROWS != 0 and first_row + job.n_rows != self.rows):
-            raise ValueError("only the last slice may end inside a panel of 16 rows")
-        job.panels = <uint8_t *>self.weight.panels + first_row // c.PI_PANEL_ROWS * panel_bytes
+        job.panels = self.place(first_row, job.n_rows)
         job.to = self.weight.format
         job.rows = &data[0]
         job.from_ = format_of(source_format)
@@ -93,5 +118,5 @@ cdef class PackedTensor:
         check_status(status, f"packing {source_format} into {self.format}")
 
     def panels(self):
-        return <uint8_t[:self.weight.n_panels, :self.nbytes // self.weight.n_panels]> \
-            <uint8_t *>self.weight.panels
+        return _bytes(<uint8_t *>self.weight.panels, self.nbytes, self.arena.writable).cast(
+            "B", (self.weight.n_panels, self.nbytes // self.weight.n_panels))

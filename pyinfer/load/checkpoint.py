@@ -126,6 +126,15 @@ class Checkpoint:
         file, offset = self._offsets[name]
         file.read_into(offset + first * info.row_bytes, out)
 
+    def location(self, name: str) -> tuple[SourceFile, int]:
+        """Return the open file of a tensor and the byte position of its first row."""
+        return self._offsets[name]
+
+    def position(self, name: str) -> tuple[str, int]:
+        """Sort key that puts tensors into the order in which the files hold them."""
+        file, offset = self._offsets[name]
+        return str(file.path), offset
+
     def tokenizer_source(self) -> TokenizerSource | None:
         """Return where the tokenizer is, or None for a model without one (token ids only)."""
         return self._tokenizer

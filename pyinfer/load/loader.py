@@ -10,7 +10,7 @@ from pyinfer._kernels.runtime import Runtime, choose_isa
 from pyinfer.config import GenerationDefaults, ModelConfig
 from pyinfer.errors import InsufficientMemoryError, UsageError
 from pyinfer.load.checkpoint import Checkpoint, TokenizerSource, open_checkpoint
-from pyinfer.load.pack import SLICE_BYTES, Packer, arena_bytes, file_bytes
+from pyinfer.load.pack import Packer, arena_bytes, file_bytes
 from pyinfer.machine import available_memory, default_threads
 from pyinfer.model.model import Model, StepLimits, cache_block_bytes
 from pyinfer.model.registry import architecture
@@ -20,7 +20,7 @@ from pyinfer.quant.plan import Plan, plan_folder, plan_gguf
 DEFAULT_CONTEXT = 32_768
 MEMORY_SHARE = 0.8  # of the available memory, for a context chosen by default
 MAX_POOL_CONTEXTS = 4  # sequences of full length that the cache pool holds, memory permitting
-_BASE_BYTES = 48 << 20  # step buffers of small models, tables, slices in flight
+_BASE_BYTES = 64 << 20  # step buffers of small models, tables, reads in flight
 
 Progress = Callable[[int, int], None]
 
@@ -95,9 +95,10 @@ def load_model(
             if progress is not None:
                 progress(done, total)
 
-        with Packer(checkpoint, formats, runtime, advance) as packer:
-            build = architecture(checkpoint.config.architecture).build
-            weights = build(checkpoint.config, packer.matrix, packer.vector)
+        packer = Packer(checkpoint, formats, runtime, advance)
+        build = architecture(checkpoint.config.architecture).build
+        weights = build(checkpoint.config, packer.matrix, packer.vector)
+        packer.run()
         model = Model(checkpoint.config, weights, runtime, limits)
         return LoadedModel(
             model=model,
@@ -165,7 +166,7 @@ def _step_bytes(config: ModelConfig) -> int:
     widths = 3 * config.hidden_size + 4 * config.n_heads * config.head_dim
     widths += 3 * config.intermediate_size
     logits = StepLimits(1, 1).max_logit_rows * config.vocab_size
-    return 4 * (rows * widths + logits) + 2 * SLICE_BYTES + _BASE_BYTES
+    return 4 * (rows * widths + logits) + _BASE_BYTES
 
 
 def _report(plan: Plan, model: Model, why_threads: str, checkpoint: Checkpoint) -> tuple[str, ...]:

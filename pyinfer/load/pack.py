@@ -1,23 +1,25 @@
-"""Tensor bytes of a checkpoint into packed panels, slice by slice.
+"""Tensor bytes of a checkpoint into packed panels.
 
-A reader thread fetches the next slice while the pool packs the current one, so disk and packing
-overlap and never more than two slices of a tensor exist outside the arena.
+The pool's workers read the files themselves, a few hundred KiB at a time, and pack what they have
+just read: bytes pass from the page cache through a worker's own cache into the arena, and nothing
+of a tensor exists outside the arena. One call hands over many tensors at once, so that other Python
+threads (the tokenizer is built meanwhile) do not slow it down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from pyinfer._kernels.runtime import Runtime
 from pyinfer._kernels.tensor import Arena, PackedTensor, packed_bytes
+from pyinfer._kernels.weight_files import FileJobs
 from pyinfer.load.checkpoint import Checkpoint
-from pyinfer.load.formats import TensorInfo
 
-SLICE_BYTES = 8 << 20
+# File bytes of one call: the step of the progress report, and how long an interrupt may wait.
+BATCH_BYTES = 64 << 20
 PANEL_ROWS = 16
 
 Vector = npt.NDArray[np.float32]
@@ -26,15 +28,27 @@ Vector = npt.NDArray[np.float32]
 class Packer:
     """Packs tensors of one checkpoint into one arena; ``matrix`` and ``vector`` feed the graph.
 
+    Vectors are read when the packer is made. Matrices get their place in the arena when they are
+    asked for and their contents by :meth:`run`.
+
     Parameters
     ----------
     checkpoint : Checkpoint
     formats : dict
         Matrix name -> target format.
     runtime : Runtime
-        Its workers pack.
+        Its workers read and pack.
     progress : callable
         Called with the file bytes done so far.
+
+    Attributes
+    ----------
+    arena : Arena
+        Where the matrices are, in the order in which they were asked for.
+    matrices : dict
+        Name -> PackedTensor, of those.
+    vectors : dict
+        Name -> float32 values.
     """
 
     def __init__(
@@ -49,57 +63,70 @@ class Packer:
         self._runtime = runtime
         self._progress = progress
         self._done = 0
-        self._arena = Arena(arena_bytes(checkpoint, formats))
-        self._reader = ThreadPoolExecutor(1, "pyinfer-read")
-        self._buffers = [np.empty(0, np.uint8), np.empty(0, np.uint8)]
-
-    def __enter__(self) -> Packer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._reader.shutdown(cancel_futures=True)
+        self._jobs = FileJobs()
+        self._queued: list[tuple[str, int]] = []  # tensor and file bytes of every job
+        self.arena = Arena(arena_bytes(checkpoint, formats))
+        self.matrices: dict[str, PackedTensor] = {}
+        self.vectors = self._read_vectors()
 
     def matrix(self, name: str) -> PackedTensor:
-        """Pack a two-dimensional tensor."""
+        """Give a two-dimensional tensor its place."""
         info = self._checkpoint.tensors[name]
-        packed = PackedTensor(self._arena, self._formats[name], *info.shape)
-        for first, data in self._slices(info):
-            packed.pack(self._runtime, first, data, info.dtype)
-            self._advance(len(data))
+        packed = PackedTensor(self.arena, self._formats[name], *info.shape)
+        self.matrices[name] = packed
         return packed
 
     def vector(self, name: str) -> Vector:
-        """Read a one-dimensional float tensor as float32."""
-        info = self._checkpoint.tensors[name]
-        raw = np.empty(info.row_bytes, np.uint8)
-        self._checkpoint.read_rows(name, 0, 1, raw.data)
-        self._advance(len(raw))
-        if info.dtype == "bf16":
-            return (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
-        return raw.view("<f2" if info.dtype == "f16" else "<f4").astype(np.float32)
+        """Return a one-dimensional tensor."""
+        return self.vectors[name]
 
-    def _advance(self, nbytes: int) -> None:
-        self._done += nbytes
+    def run(self) -> None:
+        """Fill the matrices, in the order of the files.
+
+        Raises
+        ------
+        StoreIOError
+            A file became shorter or cannot be read.
+        """
+        pending = 0
+        for name in sorted(self.matrices, key=self._checkpoint.position):
+            info = self._checkpoint.tensors[name]
+            file, offset = self._checkpoint.location(name)
+            step = max(1, BATCH_BYTES // info.row_bytes // PANEL_ROWS) * PANEL_ROWS
+            for first in range(0, info.rows, step):
+                rows = min(step, info.rows - first)
+                if pending + rows * info.row_bytes > BATCH_BYTES and pending:
+                    self._run_jobs()
+                    pending = 0
+                start = offset + first * info.row_bytes
+                packed = self.matrices[name]
+                self._jobs.add_rows(packed, first, rows, file.fileno(), start, info.dtype)
+                self._queued.append((name, rows * info.row_bytes))
+                pending += rows * info.row_bytes
+        self._run_jobs()
+
+    def _read_vectors(self) -> dict[str, Vector]:
+        vectors: dict[str, Vector] = {}
+        for name, info in self._checkpoint.tensors.items():
+            if len(info.shape) == 1:
+                vectors[name] = np.empty(info.cols, np.float32)
+                file, offset = self._checkpoint.location(name)
+                self._jobs.add_vector(vectors[name], file.fileno(), offset, info.dtype)
+                self._queued.append((name, info.row_bytes))
+        self._run_jobs()
+        return vectors
+
+    def _run_jobs(self) -> None:
+        if not self._queued:
+            return
+        failed = self._jobs.run(self._runtime)
+        if failed is not None:
+            job, offset, error = failed
+            file, _ = self._checkpoint.location(self._queued[job][0])
+            raise file.failure(offset, error)
+        self._done += sum(nbytes for _, nbytes in self._queued)
+        self._queued = []
         self._progress(self._done)
-
-    def _slices(self, info: TensorInfo) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
-        rows = max(PANEL_ROWS, SLICE_BYTES // info.row_bytes // PANEL_ROWS * PANEL_ROWS)
-        starts = range(0, info.rows, rows)
-        pending = self._reader.submit(self._read, info, 0, rows, 0)
-        for i, first in enumerate(starts):
-            data = pending.result()
-            if i + 1 < len(starts):
-                pending = self._reader.submit(self._read, info, first + rows, rows, (i + 1) % 2)
-            yield first, data
-
-    def _read(self, info: TensorInfo, first: int, rows: int, slot: int) -> npt.NDArray[np.uint8]:
-        count = min(rows, info.rows - first)
-        nbytes = count * info.row_bytes
-        if len(self._buffers[slot]) < nbytes:
-            self._buffers[slot] = np.empty(nbytes, np.uint8)
-        data = self._buffers[slot][:nbytes]
-        self._checkpoint.read_rows(info.name, first, count, data.data)
-        return data
 
 
 def arena_bytes(checkpoint: Checkpoint, formats: dict[str, str]) -> int:

@@ -66,25 +66,41 @@ class SourceFile:
             the file is closed.
         """
         done, total = 0, out.nbytes
-        if self._fd < 0:
-            raise StoreIOError(f"{self.name}: the file is closed")
+        fd = self.fileno()
         if total == 0:
             return  # a view without elements cannot be cast
         flat = out.cast("B")
         while done < total:
             try:
-                n = os.preadv(self._fd, [flat[done : done + _MAX_READ]], offset + done)
+                n = os.preadv(fd, [flat[done : done + _MAX_READ]], offset + done)
             except OSError as error:
-                raise StoreIOError(
-                    f"{self.name}: reading at byte {offset + done} failed: {_reason(error)}"
-                ) from error
+                raise self.failure(offset + done, error.errno or 0) from error
             if n == 0:
-                raise StoreIOError(
-                    f"{self.name}: ends at byte {offset + done}, expected {self.size} bytes as when"
-                    " it was opened",
-                    hint="the file changed while in use; load it again",
-                )
+                raise self.failure(offset + done, 0)
             done += n
+
+    def fileno(self) -> int:
+        """Return the descriptor, for readers that use ``pread``.
+
+        Raises
+        ------
+        StoreIOError
+            The file is closed.
+        """
+        if self._fd < 0:
+            raise StoreIOError(f"{self.name}: the file is closed")
+        return self._fd
+
+    def failure(self, offset: int, error: int) -> StoreIOError:
+        """Build the error of a read that failed at ``offset`` with an errno; 0 for the end."""
+        if error:
+            return StoreIOError(
+                f"{self.name}: reading at byte {offset} failed: {os.strerror(error)}"
+            )
+        return StoreIOError(
+            f"{self.name}: ends at byte {offset}, expected {self.size} bytes as when it was opened",
+            hint="the file changed while in use; load it again",
+        )
 
     def read(self, offset: int, n_bytes: int) -> bytearray:
         """Return ``n_bytes`` bytes at ``offset``; errors as :meth:`read_into`."""

@@ -223,7 +223,7 @@ class TestProgress:
     def test_grows_to_the_end(
         self, kind: str, tied: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pack, "SLICE_BYTES", 4096)
+        monkeypatch.setattr(pack, "BATCH_BYTES", 4096)
         config = random_config(tied=tied)
         path = tmp_path / "m.gguf" if kind == "gguf" else tmp_path
         if kind == "gguf":
@@ -236,7 +236,7 @@ class TestProgress:
         assert done == sorted(set(done))
         assert len({total for _, total in calls}) == 1
         assert calls[-1][0] == calls[-1][1]
-        assert len(calls) > len(tensor_shapes(config))
+        assert len(calls) > 5
 
     def test_an_error_of_the_caller_ends_the_load(self, folder: Path) -> None:
         def interrupt(done: int, total: int) -> None:
@@ -248,7 +248,7 @@ class TestProgress:
     def test_a_file_that_shrinks_is_reported(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pack, "SLICE_BYTES", 4096)
+        monkeypatch.setattr(pack, "BATCH_BYTES", 4096)
         weights = folder / "model.safetensors"
         size = weights.stat().st_size
 

@@ -48,17 +48,27 @@ def runtime() -> Runtime:
     return Runtime(threads=3)
 
 
-@pytest.fixture(params=[1, 8 << 20], ids=["one-panel-slices", "whole-tensors"])
-def slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same with many slices per tensor and with one."""
-    monkeypatch.setattr(pack, "SLICE_BYTES", request.param)
+@pytest.fixture(params=[1, 64 << 20], ids=["one-panel-calls", "one-call"])
+def batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same with many calls per tensor and with one for all."""
+    monkeypatch.setattr(pack, "BATCH_BYTES", request.param)
 
 
 def _matrices(checkpoint: Checkpoint) -> list[str]:
     return [name for name, info in checkpoint.tensors.items() if len(info.shape) == 2]
 
 
-@pytest.mark.usefixtures("slices")
+def _packed(
+    checkpoint: Checkpoint, formats: dict[str, str], runtime: Runtime
+) -> dict[str, PackedTensor]:
+    packer = Packer(checkpoint, formats, runtime, lambda _: None)
+    # Asked for in another order than that of the files.
+    tensors = {name: packer.matrix(name) for name in reversed(formats)}
+    packer.run()
+    return tensors
+
+
+@pytest.mark.usefixtures("batches")
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_gguf_rows_survive(fmt: str, tmp_path: Path, runtime: Runtime) -> None:
     path = tmp_path / "m.gguf"
@@ -66,31 +76,28 @@ def test_gguf_rows_survive(fmt: str, tmp_path: Path, runtime: Runtime) -> None:
     source = random_weights(CONFIG, 3)
     with open_checkpoint(path) as checkpoint:
         formats = dict.fromkeys(_matrices(checkpoint), fmt)
-        with Packer(checkpoint, formats, runtime, lambda _: None) as packer:
-            for name in formats:
-                assert np.array_equal(_unpacked(packer.matrix(name)), _encoded(source[name], fmt))
+        tensors = _packed(checkpoint, formats, runtime)
+    for name, tensor in tensors.items():
+        assert np.array_equal(_unpacked(tensor), _encoded(source[name], fmt)), name
 
 
-@pytest.mark.usefixtures("slices")
+@pytest.mark.usefixtures("batches")
 @pytest.mark.parametrize("stored", ["f32", "f16", "bf16"])
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_folder_rows_are_converted(stored: str, fmt: str, tmp_path: Path, runtime: Runtime) -> None:
     source = write_folder(tmp_path, CONFIG, 4, stored, shards=2)
     with open_checkpoint(tmp_path) as checkpoint:
         formats = dict.fromkeys(_matrices(checkpoint), fmt)
-        with Packer(checkpoint, formats, runtime, lambda _: None) as packer:
-            for name in formats:
-                expected = _encoded(source[name], fmt)
-                assert np.array_equal(_unpacked(packer.matrix(name)), expected), name
+        tensors = _packed(checkpoint, formats, runtime)
+    for name, tensor in tensors.items():
+        assert np.array_equal(_unpacked(tensor), _encoded(source[name], fmt)), name
 
 
 @pytest.mark.parametrize("stored", ["f32", "f16", "bf16"])
 def test_vectors(stored: str, tmp_path: Path, runtime: Runtime) -> None:
     source = write_folder(tmp_path, CONFIG, 5, stored)
-    with (
-        open_checkpoint(tmp_path) as checkpoint,
-        Packer(checkpoint, dict.fromkeys(_matrices(checkpoint), "f32"), runtime, int) as packer,
-    ):
+    with open_checkpoint(tmp_path) as checkpoint:
+        packer = Packer(checkpoint, dict.fromkeys(_matrices(checkpoint), "f32"), runtime, int)
         for name, values in source.items():
             if values.ndim == 1:
                 vector = packer.vector(name)

@@ -171,4 +171,31 @@ struct pi_pack_job {
 };
 enum pi_status pi_pack_rows(struct pi_runtime *rt, const struct pi_pack_job *job);
 
+/* One tensor, or rows of it, in an open file: a matrix that goes into pack.panels (pack.rows is not
+ * used), or one row that goes into `values` as f32 (the panels and `to` are not used then). */
+struct pi_file_job {
+    int32_t fd;
+    uint64_t offset; /* of the first row */
+    struct pi_pack_job pack;
+    float *values;
+};
+
+/* Where reading failed: error is an errno, 0 if the file ends there. */
+struct pi_file_failure {
+    size_t job;
+    uint64_t offset;
+    int32_t error;
+};
+
+/* Reads and packs on all workers; each reads what it packs, so bytes pass through its own cache and
+ * a worker that waits for the disk does not hold up the others. PI_ERR_IO fills *failure. */
+enum pi_status pi_pack_files(struct pi_runtime *rt, const struct pi_file_job *jobs, size_t n_jobs,
+                             struct pi_file_failure *failure);
+
+/* Checksums of `data`, one per PI_CHECKSUM_BYTES (the last one may cover less), on all workers. Any
+ * change inside 8 aligned bytes changes the sum; not made against somebody who wants a collision. */
+#define PI_CHECKSUM_BYTES ((size_t)1 << 20)
+enum pi_status pi_checksums(struct pi_runtime *rt, const uint8_t *data, size_t bytes,
+                            uint64_t *sums);
+
 #endif

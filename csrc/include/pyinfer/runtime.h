@@ -82,6 +82,17 @@ enum pi_status pi_measure_peak(struct pi_runtime *rt, bool integer, size_t round
 void *pi_memory_map(size_t bytes);
 void pi_memory_unmap(void *memory, size_t bytes);
 
+/* A part of a file, read-only and shared with every process that maps it; `offset` is a multiple of
+ * 2 MiB. Unmapped as above. NULL if the system refuses. */
+void *pi_memory_map_file(int32_t fd, uint64_t offset, size_t bytes);
+
+/* Reads exactly `bytes` at `offset` into `out`. False at the end of the file (*error is 0) or on an
+ * error (*error is its number); *done bytes were read. */
+bool pi_file_read(int32_t fd, uint64_t offset, uint8_t *out, size_t bytes, size_t *done,
+                  int32_t *error);
+/* Asks the system to fetch a range of a file from the disk meanwhile. */
+void pi_file_read_ahead(int32_t fd, uint64_t offset, size_t bytes);
+
 /* CPUs the process may run on: affinity mask. At least 1. */
 size_t pi_cpu_count(void);
 

@@ -14,6 +14,7 @@ enum pi_status {
     PI_ERR_CANCELLED,
     PI_ERR_NUMERIC, /* NaN or Inf where a number was expected */
     PI_ERR_FORKED,  /* the thread pool does not survive fork() */
+    PI_ERR_IO,      /* a file cannot be read */
 };
 
 /* Weight formats. The order is the index into the per-format kernel arrays. */
