@@ -22,6 +22,7 @@ from pyinfer.errors import UsageError
 #: ``add_arguments(parser)`` and ``run(options)``, imported only when it is called.
 COMMANDS = {
     "generate": "answer one prompt",
+    "bench": "measure prompt and decode speed",
     "convert": "folder to GGUF file, and back",
     "perplexity": "how well a model predicts a text",
     "tokenize": "show the tokens of a text",

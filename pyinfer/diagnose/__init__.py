@@ -1,6 +1,6 @@
-"""Facts about this build and this machine, for people who look for a cause.
+"""Facts about this build, this machine and their speed, for people who look for a cause.
 
 A library without printing: the command line prints what comes from here. May import everything
 below it (kernels, machine, loader); nothing but the command line and the server imports it.
-Read first: :mod:`pyinfer.diagnose.build`.
+Read first: :mod:`pyinfer.diagnose.build`, then ``limits``, ``roofline``, ``bench``.
 """

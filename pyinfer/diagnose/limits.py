@@ -15,6 +15,7 @@ from pyinfer._kernels.runtime import Runtime
 from pyinfer._kernels.tensor import Arena
 
 READ_BYTES = 256 << 20  # far above a last-level cache share
+MIN_READ_BYTES = 1 << 20
 WALKS = ((1, 0, 0), (2, 0, 0), (4, 0, 0), (2, 0, 4608), (2, 1024, 4608), (4, 0, 4608))
 PASSES = 3
 
@@ -42,8 +43,12 @@ def read_limit(runtime: Runtime, data: Any) -> float:
 
 
 def read_buffer(nbytes: int = READ_BYTES) -> Arena:
-    """Memory to read: huge pages as the weights have, touched (untouched pages are one page)."""
-    arena = Arena(nbytes)
+    """Memory to read: huge pages as the weights have, touched (untouched pages are one page).
+
+    ``nbytes`` is what a model's weights take; more than ``READ_BYTES`` of them say the same. The
+    weights of a small model live in caches, so its limit is the speed of caches.
+    """
+    arena = Arena(min(max(nbytes, MIN_READ_BYTES), READ_BYTES))
     np.asarray(arena.view()).fill(1)
     return arena
 

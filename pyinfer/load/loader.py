@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class LoadedModel:
     config : ModelConfig
     generation : GenerationDefaults
     tokenizer_source : TokenizerSource or None
+    formats : Mapping[str, str]
+        Format of every matrix by its Hugging Face name.
     report : tuple of str
         Lines for people: context, memory, threads and why, instruction set, format exceptions.
     """
@@ -43,6 +45,7 @@ class LoadedModel:
     config: ModelConfig
     generation: GenerationDefaults
     tokenizer_source: TokenizerSource | None
+    formats: Mapping[str, str]
     report: tuple[str, ...]
 
 
@@ -105,6 +108,7 @@ def load_model(
             config=checkpoint.config,
             generation=checkpoint.generation,
             tokenizer_source=checkpoint.tokenizer_source(),
+            formats=formats,
             report=_report(
                 plan, model, choice.reason if threads is None else "as asked", checkpoint
             ),
