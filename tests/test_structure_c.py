@@ -16,7 +16,7 @@ MAX_KERNEL_LINES = 120
 CSRC = ROOT / "csrc"
 C_FILES = files(".c", ".h", under="csrc")
 KERNELS = files(".c", under="csrc/kernels")
-ISAS = ("scalar", "avx2", "avx512vnni")
+ISAS = ("scalar", "avx2", "avx2vnni", "avx512vnni")
 
 # Kernel files whose kernels carry another name than <folder>_<file>: one file holds a pair, or the
 # operation has two words.

@@ -4,6 +4,7 @@
 static const char *const NAMES[PI_ISA_COUNT] = {
     [PI_ISA_SCALAR] = "scalar",
     [PI_ISA_AVX2] = "avx2",
+    [PI_ISA_AVX2VNNI] = "avx2vnni",
     [PI_ISA_AVX512VNNI] = "avx512vnni",
 };
 

@@ -58,6 +58,9 @@ void pi_cpu_detect(struct pi_cpu *cpu) {
     cpu->avx512bw = os_avx512 && bit(b, 30);
     cpu->avx512vl = os_avx512 && bit(b, 31);
     cpu->avx512vnni = os_avx512 && bit(c, 11);
+    if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) {
+        cpu->avxvnni = os_avx && bit(a, 4);
+    }
 }
 
 enum pi_isa pi_cpu_best_isa(const struct pi_cpu *cpu) {
@@ -67,6 +70,11 @@ enum pi_isa pi_cpu_best_isa(const struct pi_cpu *cpu) {
         return best;
     }
     best = PI_ISA_AVX2;
+#endif
+#if defined(PI_BUILD_AVX2VNNI)
+    if (cpu->avxvnni || (cpu->avx512vl && cpu->avx512vnni)) {
+        best = PI_ISA_AVX2VNNI;
+    }
 #endif
 #if defined(PI_BUILD_AVX512VNNI)
     if (cpu->avx512f && cpu->avx512bw && cpu->avx512vl && cpu->avx512dq && cpu->avx512vnni) {

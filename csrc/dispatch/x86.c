@@ -1,6 +1,7 @@
 /* x86-64 kernels by level, ascending: a level that is not reached returns early, a kernel that a
  * level does not have keeps the one below. */
 #include "pyinfer/kernels.h"
+#include "pyinfer/cpu.h"
 
 #define EACH_FORMAT(op, isa)                                                                       \
     pi_##op##_fn pi_##op##_f32_##isa, pi_##op##_f16_##isa, pi_##op##_bf16_##isa,                   \
@@ -61,6 +62,34 @@ static void fill_avx2(struct pi_kernels *k) {
 }
 #endif
 
+#if defined(PI_BUILD_AVX2VNNI)
+#define EACH_VNNI(suffix)                                                                          \
+    pi_gemv_fn pi_gemv_q8_0_##suffix, pi_gemv_q4_0_##suffix;                                       \
+    pi_gemm_fn pi_gemm_q8_0_##suffix, pi_gemm_q4_0_##suffix;                                       \
+    pi_peak_fn pi_limits_dot_##suffix
+
+#define SET_VNNI(k, suffix)                                                                        \
+    (k)->gemv[PI_FORMAT_Q8_0] = pi_gemv_q8_0_##suffix;                                             \
+    (k)->gemv[PI_FORMAT_Q4_0] = pi_gemv_q4_0_##suffix;                                             \
+    (k)->gemm[PI_FORMAT_Q8_0] = pi_gemm_q8_0_##suffix;                                             \
+    (k)->gemm[PI_FORMAT_Q4_0] = pi_gemm_q4_0_##suffix;                                             \
+    (k)->limit_dot = pi_limits_dot_##suffix
+
+EACH_VNNI(avx2vnni);
+EACH_VNNI(avx2vnni_evex);
+
+/* The same kernels in the encoding that this CPU has: see util/x86_sum_dpbusd256.h. */
+static void fill_avx2vnni(struct pi_kernels *k) {
+    struct pi_cpu cpu;
+    pi_cpu_detect(&cpu);
+    if (cpu.avxvnni) {
+        SET_VNNI(k, avx2vnni);
+    } else {
+        SET_VNNI(k, avx2vnni_evex);
+    }
+}
+#endif
+
 #if defined(PI_BUILD_AVX512VNNI)
 EACH_FORMAT(gemv, avx512vnni);
 EACH_FORMAT(gemm, avx512vnni);
@@ -97,6 +126,12 @@ void pi_kernels_fill_x86(struct pi_kernels *kernels, enum pi_isa isa) {
     }
 #if defined(PI_BUILD_AVX2)
     fill_avx2(kernels);
+#endif
+    if (isa < PI_ISA_AVX2VNNI) {
+        return;
+    }
+#if defined(PI_BUILD_AVX2VNNI)
+    fill_avx2vnni(kernels);
 #endif
     if (isa < PI_ISA_AVX512VNNI) {
         return;

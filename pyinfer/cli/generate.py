@@ -47,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
     model.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     model.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
     model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    model.add_argument("--isa", help="highest instruction set: scalar, avx2, avx512vnni")
+    model.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
     chat = parser.add_argument_group("prompt and output")
     chat.add_argument("--system", metavar="TEXT", help="system message")
     chat.add_argument("--raw", action="store_true", help="no chat template: continue the text")

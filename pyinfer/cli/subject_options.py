@@ -20,7 +20,7 @@ def add_subject_options(parser: Parser) -> None:
     add_model_option(model)
     model.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    model.add_argument("--isa", help="highest instruction set: scalar, avx2, avx512vnni")
+    model.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
 
 
 def add_window_options(parser: Parser) -> None:

@@ -5,7 +5,7 @@
 #include "pyinfer/types.h"
 
 struct pi_cpu {
-    bool avx2, fma, f16c, bmi2;
+    bool avx2, fma, f16c, bmi2, avxvnni;
     bool avx512f, avx512bw, avx512vl, avx512dq, avx512vnni;
     char brand[49]; /* processor brand string, "" if unknown */
 };

@@ -31,6 +31,7 @@ enum pi_format {
 enum pi_isa {
     PI_ISA_SCALAR = 0,
     PI_ISA_AVX2,       /* AVX2 + FMA + F16C + BMI2 */
+    PI_ISA_AVX2VNNI,   /* AVX2 level and vpdpbusd on 256 bits: AVX-VNNI, or AVX512 VNNI + VL */
     PI_ISA_AVX512VNNI, /* AVX512 F + BW + VL + DQ + VNNI */
     PI_ISA_COUNT,
 };

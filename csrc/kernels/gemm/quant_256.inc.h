@@ -1,15 +1,15 @@
-/* Template: AVX2 GEMM of a quantized format with maddubs.
+/* Template: GEMM of a quantized format on 256-bit registers.
  *
- * A group of a panel is unpacked once into planes of bytes from 0 to 15, which stay in L1 while all
- * tokens pass over them. maddubs of such a plane adds two products per int16, at most 3,810 in
- * magnitude, so the eight steps of a block of 32 inputs stay below 30,480 and widening is needed once
- * per block. Formats of 4 bits have one plane, formats of 8 bits two: w = low + 16 * high.
+ * A group of a panel is unpacked once into planes of bytes, which stay in L1 while all tokens pass
+ * over them. Without VNNI their values are 0 to 15: maddubs then adds two products per int16, at
+ * most 3,810 in magnitude, so the eight steps of a block of 32 inputs stay below 30,480 and widening
+ * is needed once per block; formats of 8 bits have two planes there: w = low + 16 * high.
  *
- * The register tile is 16 rows x (4 / PLANES) tokens: eight int16 accumulators, two weights, one
- * broadcast and one product of 16 registers. Operations per step of four inputs: 8 maddubs and 8
- * additions, which spread over all vector ports; the float sums live in `out` (L1).
+ * The register tile is 16 rows x (4 / PLANES) tokens: eight accumulators, two weights, one
+ * broadcast and one product of 16 registers; the float sums live in `out` (L1).
  *
- * Parameters, defined by planes_<format>_avx2.h but for NAME, the exported symbol:
+ * Parameters: NAME, the exported symbol; pi_add_products() and pi_widen() of x86_sum_*256.h; and of
+ * planes_<format>_<isa>.h:
  *   GROUP           packed group type
  *   PLANES          1 or 2
  *   BLOCK_START     field of pi_a8_group with the start values of the format
@@ -30,19 +30,15 @@ PI_INLINE void start_sums(__m256i (*sum)[PART][2]) {
 
 /* Exact integer dots of one block, 8 rows, one token. */
 PI_INLINE __m256i widen(__m256i sum[PLANES][PART][2], size_t t, size_t half) {
-    __m256i dot = _mm256_madd_epi16(sum[0][t][half], _mm256_set1_epi16(1));
-    if (PLANES == 2) {
-        const __m256i high = _mm256_madd_epi16(sum[PLANES - 1][t][half], _mm256_set1_epi16(16));
-        dot = _mm256_add_epi32(dot, high);
-    }
-    return dot;
+    const __m256i low = pi_widen(sum[0][t][half], 1);
+    return PLANES == 1 ? low : _mm256_add_epi32(low, pi_widen(sum[PLANES - 1][t][half], 16));
 }
 
 /* One block of 16 rows times PART tokens onto their sums in `out`. */
 PI_INLINE void add_block(const block_planes *planes, const uint16_t *scale, size_t b,
                          const struct pi_a8_group *x, float *out, size_t out_stride) {
-    __m256i sum_i16x16[PLANES][PART][2];
-    start_sums(sum_i16x16);
+    __m256i sum[PLANES][PART][2];
+    start_sums(sum);
     PI_UNROLL(2)
     for (size_t j = 0; j < 8; j++) {
         for (size_t k = 0; k < PLANES; k++) {
@@ -51,8 +47,7 @@ PI_INLINE void add_block(const block_planes *planes, const uint16_t *scale, size
             for (size_t t = 0; t < PART; t++) {
                 const __m256i q = pi_broadcast4_256(x[t].q + PI_BLOCK_INPUTS * b + 4 * j);
                 for (size_t half = 0; half < 2; half++) {
-                    sum_i16x16[k][t][half] =
-                        _mm256_add_epi16(sum_i16x16[k][t][half], _mm256_maddubs_epi16(w[half], q));
+                    sum[k][t][half] = pi_add_products(sum[k][t][half], w[half], q);
                 }
             }
         }
@@ -62,8 +57,8 @@ PI_INLINE void add_block(const block_planes *planes, const uint16_t *scale, size
             _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)(scale + 8 * half)));
         for (size_t t = 0; t < PART; t++) {
             float *f = out + t * out_stride + 8 * half;
-            const __m256i dot = _mm256_add_epi32(widen(sum_i16x16, t, half),
-                                                 pi_broadcast4_256(&x[t].BLOCK_START[b]));
+            const __m256i dot =
+                _mm256_add_epi32(widen(sum, t, half), pi_broadcast4_256(&x[t].BLOCK_START[b]));
             const __m256 product = _mm256_mul_ps(scale_f32x8, _mm256_broadcast_ss(&x[t].scale[b]));
             _mm256_storeu_ps(f,
                              _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), product, _mm256_loadu_ps(f)));
