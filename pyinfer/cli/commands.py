@@ -25,6 +25,8 @@ COMMANDS = {
     "bench": "measure prompt and decode speed",
     "convert": "folder to GGUF file, and back",
     "perplexity": "how well a model predicts a text",
+    "imatrix": "measure which inputs of the matrices matter",
+    "verify": "replay the published answers of a model",
     "tokenize": "show the tokens of a text",
     "list": "list the models on this machine",
     "show": "show what a model is",

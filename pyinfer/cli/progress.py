@@ -22,7 +22,7 @@ class ProgressBar:
     ----------
     label : str
         What is going on.
-    unit : {"bytes", "tokens", "windows"}
+    unit : {"bytes", "tokens", "windows", "answers"}
         What the reported numbers count.
     """
 

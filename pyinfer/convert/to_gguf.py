@@ -16,7 +16,7 @@ from pyinfer.load.formats import FLOATS
 from pyinfer.load.gguf_header import STRING
 from pyinfer.load.names import gguf_name
 from pyinfer.machine import default_threads
-from pyinfer.quant.plan import FileRules, Plan, plan_file
+from pyinfer.quant.plan import FileRules, ModelShape, Plan, plan_file
 
 Progress = Callable[[int, int], None]
 
@@ -86,7 +86,7 @@ def folder_to_gguf(
     """
     check_target(out, force)
     config, folder = checkpoint.config, checkpoint.path
-    plan = _plan(checkpoint, rules)
+    plan = plan_checkpoint(checkpoint, rules)
     n_parameters = sum(info.rows * info.cols for info in checkpoint.tensors.values())
     source = checkpoint.tokenizer_source()
     notes: tuple[str, ...] = ()
@@ -114,14 +114,16 @@ def stored_float(checkpoint: Checkpoint) -> str:
     return most if most in FLOATS else "f32"
 
 
-def _plan(checkpoint: Checkpoint, rules: FileRules) -> Plan:
-    return plan_file(
-        {_stored_name(name): info.shape for name, info in checkpoint.tensors.items()}, rules
-    )
+def plan_checkpoint(checkpoint: Checkpoint, rules: FileRules) -> Plan:
+    """Choose the formats of all tensors, under their GGUF names; see :func:`plan_file`."""
+    config = checkpoint.config
+    model = ModelShape(config.n_layers, config.n_heads // config.n_kv_heads, config.tie_embeddings)
+    shapes = {stored_name(name): info.shape for name, info in checkpoint.tensors.items()}
+    return plan_file(shapes, rules, model)
 
 
-def _stored_name(name: str) -> str:
-    """GGUF name of a tensor of a checked checkpoint, which has no other tensors."""
+def stored_name(name: str) -> str:
+    """Return the GGUF name of a tensor of a checked checkpoint, which has no other tensors."""
     found = gguf_name(name)
     assert found is not None, name
     return found
@@ -141,7 +143,7 @@ def write_gguf(
     :func:`folder_to_gguf`. ``plan`` has the GGUF names.
     """
     tensors = [
-        OutputTensor(_stored_name(name), plan.formats[_stored_name(name)], info.shape)
+        OutputTensor(stored_name(name), plan.formats[stored_name(name)], info.shape)
         for name, info in checkpoint.tensors.items()
     ]
     total = sum(tensor.n_bytes for tensor in tensors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,13 +164,19 @@ class Model:
         """Copy the keys and values of one cache block over another one."""
         self._kv.copy_block(source, target)
 
-    def step_eager(self, spans: Sequence[Span]) -> list[LogitsRow]:
-        """As :meth:`step`, op by op from Python: for tests and for looking inside."""
+    def step_eager(
+        self, spans: Sequence[Span], watch: Callable[[Eager], Any] | None = None
+    ) -> list[LogitsRow]:
+        """As :meth:`step`, op by op from Python: for tests and for looking inside.
+
+        ``watch`` may put something with the same ops around the graph.
+        """
         state = self._new_state()
         state.n_valid = self._n_valid
         graph = Eager(self.runtime, state, self._kv)
         graph.begin(spans)
-        self._graph.forward(graph, self._weights, self.config)
+        ops = graph if watch is None else watch(graph)
+        self._graph.forward(ops, self._weights, self.config)
         return graph.results()
 
     def logits(

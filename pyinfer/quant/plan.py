@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pyinfer._kernels.kernels import FORMATS as KERNEL_FORMATS
 from pyinfer.errors import UsageError
 
 FORMATS = ("f32", "f16", "bf16", "q8_0", "q4_0")
@@ -92,19 +93,39 @@ def plan_gguf(matrices: Mapping[str, tuple[str, int]], dtype: str | None) -> Pla
 
 
 #: Names of files -> (llama.cpp's id of the mix, format of most matrices).
-MIXES: dict[str, tuple[int, str]] = {
+_MIXES: dict[str, tuple[int, str]] = {
     "f32": (0, "f32"),
     "f16": (1, "f16"),
     "bf16": (32, "bf16"),
     "q8_0": (7, "q8_0"),
+    "q6_k": (18, "q6_k"),
+    "q5_k_m": (17, "q5_k"),
+    "q5_k_s": (16, "q5_k"),
+    "q5_1": (9, "q5_1"),
+    "q5_0": (8, "q5_0"),
+    "q4_k_m": (15, "q4_k"),
+    "q4_k_s": (14, "q4_k"),
+    "q4_1": (3, "q4_1"),
     "q4_0": (2, "q4_0"),
+    "q3_k_l": (13, "q3_k"),
+    "q3_k_m": (12, "q3_k"),
+    "q3_k_s": (11, "q3_k"),
+    "q2_k": (10, "q2_k"),
 }
+MIXES = {name: mix for name, mix in _MIXES.items() if mix[1] in KERNEL_FORMATS}
 
-# What a matrix becomes whose rows are no multiple of the block.
-_NARROWER = {"q4_0": "f16", "q8_0": "f16"}
+#: Formats that a tensor of a file can be written in.
+WRITES = tuple(dict.fromkeys(fmt for _, fmt in MIXES.values()))
+
+_BLOCKS = {fmt: 256 if fmt.endswith("_k") else 32 for fmt in WRITES if fmt.startswith("q")}
+
+# What a matrix becomes whose rows are no whole blocks, as llama.cpp chooses.
+_FALLBACK = {"q2_k": "q4_0", "q3_k": "q4_0", "q4_k": "q5_0", "q5_k": "q5_1", "q6_k": "q8_0"}
 
 GGUF_EMBEDDING = "token_embd.weight"
 GGUF_HEAD = "output.weight"
+_PER_LAYER = re.compile(r"blk\.(\d+)\.(\w+)\.weight")
+_SEVENTY_B_LAYERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +148,27 @@ class FileRules:
     pure: bool = False
 
 
-def plan_file(tensors: Mapping[str, tuple[int, ...]], rules: FileRules) -> Plan:
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """What the mixes look at: layers, query heads per kv head, tied embeddings."""
+
+    n_layers: int
+    group_heads: int
+    tied: bool
+
+
+def plan_file(tensors: Mapping[str, tuple[int, ...]], rules: FileRules, model: ModelShape) -> Plan:
     """Choose the format of every tensor of a GGUF file.
+
+    Mixes are those of llama.cpp (``src/llama-quant.cpp``), but q4_0 has embedding and head in
+    q8_0, as a folder that is loaded with ``--dtype q4_0``.
 
     Parameters
     ----------
     tensors : Mapping[str, tuple of int]
         GGUF name -> row-major shape, in the order of the file.
     rules : FileRules
+    model : ModelShape
 
     Returns
     -------
@@ -144,7 +178,7 @@ def plan_file(tensors: Mapping[str, tuple[int, ...]], rules: FileRules) -> Plan:
     Raises
     ------
     UsageError
-        A format or mix that cannot be written, or an override that fits no matrix.
+        A mix that cannot be written, or an override that fits no matrix.
     """
     if rules.mix not in MIXES:
         raise UsageError(f"{rules.mix!r} cannot be written", hint=f"use one of: {', '.join(MIXES)}")
@@ -155,7 +189,7 @@ def plan_file(tensors: Mapping[str, tuple[int, ...]], rules: FileRules) -> Plan:
         if len(shape) == 1:
             formats[name] = "f32"
             continue
-        wanted = _mixed(name, rules)
+        wanted = _mixed(name, shape[1], rules, model)
         for pattern, fmt in rules.overrides:
             if pattern.search(name):
                 used.add(pattern.pattern)
@@ -175,22 +209,70 @@ def plan_file(tensors: Mapping[str, tuple[int, ...]], rules: FileRules) -> Plan:
     return Plan(formats, tuple(notes))
 
 
-def _mixed(name: str, rules: FileRules) -> str:
+def _mixed(name: str, cols: int, rules: FileRules, model: ModelShape) -> str:
     base = MIXES[rules.mix][1]
-    if rules.pure:
+    if rules.pure or base in ("f32", "f16", "bf16", "q8_0"):
         return base
-    # As a folder that is loaded with --dtype q4_0.
-    return "q8_0" if base == "q4_0" and name in (GGUF_EMBEDDING, GGUF_HEAD) else base
+    if name in (GGUF_EMBEDDING, GGUF_HEAD) and rules.mix == "q4_0":
+        return "q8_0"
+    if name == GGUF_HEAD or (name == GGUF_EMBEDDING and model.tied):
+        return "q8_0" if cols % _BLOCKS[base] else "q6_k"
+    found = _PER_LAYER.fullmatch(name)
+    if found is None:
+        return base
+    layer, matrix = int(found[1]), found[2]
+    if matrix == "attn_v":
+        chosen = _attention_value(rules.mix, layer, model) or base
+        # Many query heads share it there, so more bits cost little.
+        grown = model.n_layers == _SEVENTY_B_LAYERS and chosen in ("q3_k", "q4_k")
+        return "q5_k" if grown else chosen
+    if matrix == "ffn_down":
+        return _feed_forward_down(rules.mix, layer, model.n_layers) or base
+    if matrix == "attn_output":
+        return {"q2_k": "q3_k", "q3_k_m": "q4_k", "q3_k_l": "q5_k"}.get(rules.mix, base)
+    return base
+
+
+def _more_bits(layer: int, n_layers: int) -> bool:
+    """The first and the last eighth of the layers, and every third between them."""
+    eighth = n_layers // 8
+    return layer < eighth or layer >= 7 * n_layers // 8 or (layer - eighth) % 3 == 2
+
+
+def _attention_value(mix: str, layer: int, model: ModelShape) -> str | None:
+    match mix:
+        case "q2_k":
+            return "q4_k" if model.group_heads >= 4 else "q3_k"
+        case "q3_k_m":
+            return "q5_k" if layer < 2 else "q4_k"
+        case "q3_k_l":
+            return "q5_k"
+        case "q4_k_m" | "q5_k_m":
+            return "q6_k" if _more_bits(layer, model.n_layers) else None
+        case "q4_k_s":
+            return "q5_k" if layer < 4 else None
+    return None
+
+
+def _feed_forward_down(mix: str, layer: int, n_layers: int) -> str | None:
+    match mix:
+        case "q2_k":
+            return "q3_k"
+        case "q3_k_m":
+            return "q5_k" if layer < n_layers // 16 else "q4_k"
+        case "q3_k_l":
+            return "q5_k"
+        case "q4_k_m" | "q5_k_m":
+            return "q6_k" if _more_bits(layer, n_layers) else None
+        case "q4_k_s":
+            return "q5_k" if layer < n_layers // 8 else None
+    return None
 
 
 def _fitting(fmt: str, cols: int) -> str:
-    while cols % BLOCKS.get(fmt, 1):
-        fmt = _NARROWER[fmt]
-    return fmt
-
-
-#: Values per block of the formats whose rows must be whole blocks.
-BLOCKS = {"q4_0": 32, "q8_0": 32}
+    if cols % _BLOCKS.get(fmt, 1):
+        fmt = _FALLBACK.get(fmt, fmt)
+    return "f16" if cols % _BLOCKS.get(fmt, 1) else fmt
 
 
 def parse_override(text: str) -> tuple[re.Pattern[str], str]:
@@ -204,8 +286,8 @@ def parse_override(text: str) -> tuple[re.Pattern[str], str]:
     pattern, equals, fmt = text.rpartition("=")
     if not equals or not pattern:
         raise UsageError(f"{text!r} is not REGEX=FORMAT", hint="such as ffn_down=q8_0")
-    if fmt.lower() not in FORMATS:
-        raise UsageError(f"{fmt!r} cannot be written", hint=f"use one of: {', '.join(FORMATS)}")
+    if fmt.lower() not in WRITES:
+        raise UsageError(f"{fmt!r} cannot be written", hint=f"use one of: {', '.join(WRITES)}")
     try:
         return re.compile(pattern), fmt.lower()
     except re.error as error:
