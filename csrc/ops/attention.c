@@ -8,7 +8,9 @@
 #include "pyinfer/ops.h"
 #include <string.h>
 
-#define QUERY_TILE_TOKENS 8
+/* Rows of a query tile: a multiple of 16 queries for any head group, as the kernels like it. */
+#define QUERY_TILE_TOKENS 16
+#define SPLIT_UNITS 4 /* per worker: from here on whole units balance well enough */
 
 struct shape {
     size_t group;    /* query heads per kv head */
@@ -27,27 +29,27 @@ static struct shape shape_of(const struct pi_attention *a) {
 
 static size_t segments_of(size_t n_tokens) { return pi_ceil_div(n_tokens, PI_KV_SEGMENT_TOKENS); }
 
-size_t pi_attention_scratch_bytes(const struct pi_attention *a, size_t max_segments) {
+size_t pi_attention_scratch_bytes(const struct pi_attention *a) {
     const struct shape shape = shape_of(a);
     const size_t queries = QUERY_TILE_TOKENS * shape.group;
-    return sizeof(float) * queries * (shape.v_stride + shape.part * max_segments) +
+    return sizeof(float) * queries * (shape.v_stride + shape.part * 2) +
            sizeof(int32_t) * queries + sizeof(float) * a->head_dim + 8 * PI_LINE_BYTES;
 }
 
 size_t pi_attention_partials(const struct pi_attention *a, size_t n_threads, size_t max_segments) {
     const struct shape shape = shape_of(a);
-    return n_threads * shape.group * shape.part * max_segments;
+    return SPLIT_UNITS * n_threads * shape.group * shape.part * max_segments;
 }
 
-/* Partials of n_queries queries and their segments, each [segment][query]. */
+/* Partials of n_queries queries, each [slot][query]. */
 struct partials {
     float *m, *l, *o;
     size_t n_queries;
 };
 
-static struct partials partials_at(float *memory, size_t n_queries, size_t max_segments,
+static struct partials partials_at(float *memory, size_t n_queries, size_t n_slots,
                                    size_t v_stride) {
-    const size_t n = max_segments * n_queries;
+    const size_t n = n_slots * n_queries;
     float *o = memory + n * PI_KV_TILE_TOKENS;
     return (struct partials){.l = memory, .o = o, .m = o + n * v_stride, .n_queries = n_queries};
 }
@@ -102,7 +104,7 @@ struct unit {
 
 static void attend_segment(const struct pi_step *step, const struct pi_op *op,
                            const struct unit *unit, const float *q, const int32_t *limit,
-                           size_t segment, const struct partials *to) {
+                           size_t segment, size_t slot, const struct partials *to) {
     const struct pi_attention *a = &op->u.attention;
     const struct shape shape = shape_of(a);
     const size_t n = to->n_queries;
@@ -119,18 +121,18 @@ static void attend_segment(const struct pi_step *step, const struct pi_op *op,
         .block_table = unit->span->blocks,
         .first = segment * PI_KV_SEGMENT_TOKENS,
         .last = pi_min_size((segment + 1) * PI_KV_SEGMENT_TOKENS, visible),
-        .m = to->m + segment * n,
-        .l = to->l + segment * n * PI_KV_TILE_TOKENS,
-        .o = to->o + segment * n * shape.v_stride,
+        .end = visible,
+        .m = to->m + slot * n,
+        .l = to->l + slot * n * PI_KV_TILE_TOKENS,
+        .o = to->o + slot * n * shape.v_stride,
     };
     const struct pi_kernels *kernels = &step->rt->kernels;
     (a->kv.format == PI_KV_F16 ? kernels->attn_kv_f16 : kernels->attn_kv_f32)(&args);
 }
 
-/* Query i of the unit, merged over its segments, into the output row. */
-static void merge_query(const struct pi_step *step, const struct pi_op *op, const struct unit *unit,
-                        size_t i, size_t limit, const struct partials *from) {
-    const struct pi_attention *a = &op->u.attention;
+/* Query i of the unit: n_slots partials merged into the first, or as the result into out. */
+static void merge_query(const struct pi_step *step, const struct pi_attention *a, size_t i,
+                        size_t n_slots, const struct partials *from, float *out) {
     const struct shape shape = shape_of(a);
     const size_t n = from->n_queries;
     const struct pi_attn_merge_args args = {
@@ -140,12 +142,18 @@ static void merge_query(const struct pi_step *step, const struct pi_op *op, cons
         .m_step = n,
         .l_step = n * PI_KV_TILE_TOKENS,
         .o_step = n * shape.v_stride,
-        .n_parts = segments_of(limit),
+        .n_parts = n_slots,
         .head_dim = a->head_dim,
-        .out = op->out.data + (unit->row + i / shape.group) * op->out.stride +
-               (unit->head * shape.group + i % shape.group) * a->head_dim,
+        .out = out,
     };
     step->rt->kernels.attn_merge(&args);
+}
+
+static float *output_of(const struct pi_op *op, const struct unit *unit, size_t i) {
+    const struct pi_attention *a = &op->u.attention;
+    const size_t group = a->n_heads / a->n_kv_heads;
+    return op->out.data + (unit->row + i / group) * op->out.stride +
+           (unit->head * group + i % group) * a->head_dim;
 }
 
 /* Scratch of one unit. */
@@ -159,19 +167,20 @@ static struct unit_buffers take_buffers(const struct pi_step *step, const struct
                                         size_t n_rows, struct pi_worker *worker, float *partials) {
     const struct shape shape = shape_of(a);
     const size_t n = n_rows * shape.group;
-    const size_t segments = step->shared->max_segments;
+    const size_t n_slots = partials == NULL ? 2 : step->shared->max_segments;
     struct pi_scratch scratch = pi_scratch_of(worker);
     struct unit_buffers b;
     b.q = pi_scratch_take(&scratch, n * shape.v_stride * sizeof(float));
     b.k = pi_scratch_take(&scratch, a->head_dim * sizeof(float));
     b.limit = pi_scratch_take(&scratch, n * sizeof(int32_t));
     if (partials == NULL) {
-        partials = pi_scratch_take(&scratch, n * shape.part * segments * sizeof(float));
+        partials = pi_scratch_take(&scratch, n * shape.part * n_slots * sizeof(float));
     }
-    b.partials = partials_at(partials, n, segments, shape.v_stride);
+    b.partials = partials_at(partials, n, n_slots, shape.v_stride);
     return b;
 }
 
+/* Segments are merged as they come: slot 0 holds what is merged, slot 1 the next one. */
 static void attend_unit(const struct pi_step *step, const struct pi_op *op, const struct unit *unit,
                         struct pi_worker *worker) {
     const struct pi_attention *a = &op->u.attention;
@@ -180,10 +189,15 @@ static void attend_unit(const struct pi_step *step, const struct pi_op *op, cons
     const size_t n = b.partials.n_queries;
     const size_t segments = segments_of((size_t)b.limit[n - 1]);
     for (size_t s = 0; s < segments; s++) {
-        attend_segment(step, op, unit, b.q, b.limit, s, &b.partials);
+        attend_segment(step, op, unit, b.q, b.limit, s, s > 0, &b.partials);
+        for (size_t i = 0; s > 0 && i < n; i++) {
+            if (s < segments_of((size_t)b.limit[i])) {
+                merge_query(step, a, i, 2, &b.partials, NULL);
+            }
+        }
     }
     for (size_t i = 0; i < n; i++) {
-        merge_query(step, op, unit, i, (size_t)b.limit[i], &b.partials);
+        merge_query(step, a, i, 1, &b.partials, output_of(op, unit, i));
     }
 }
 
@@ -217,7 +231,7 @@ static void decode_rows(const struct pi_step *step, const struct pi_op *op,
     }
 }
 
-/* Fewer (row, head) units than workers and long contexts: the unit is split into segments. */
+/* Few (row, head) units and long contexts: the unit is split into segments. */
 static void decode_segments(const struct pi_step *step, const struct pi_op *op, size_t n_segments,
                             struct pi_worker *worker) {
     const struct pi_attention *a = &op->u.attention;
@@ -239,7 +253,7 @@ static void decode_segments(const struct pi_step *step, const struct pi_op *op, 
         }
         if (segment <= unit.span->start / PI_KV_SEGMENT_TOKENS) {
             gather_queries(step, op, unit.span, row, 1, unit.head, b.q, b.limit);
-            attend_segment(step, op, &unit, b.q, b.limit, segment, &b.partials);
+            attend_segment(step, op, &unit, b.q, b.limit, segment, segment, &b.partials);
         }
     }
     pi_barrier(worker);
@@ -251,9 +265,20 @@ static void decode_segments(const struct pi_step *step, const struct pi_op *op, 
         const struct unit unit = {&step->frame->spans[row], row, 1, index % a->n_kv_heads};
         const struct unit_buffers b =
             take_buffers(step, a, 1, worker, step->shared->partials + index * unit_floats);
-        merge_query(step, op, &unit, chunk.first[0] % shape.group, unit.span->start + 1,
-                    &b.partials);
+        const size_t i = chunk.first[0] % shape.group;
+        merge_query(step, a, i, segments_of(unit.span->start + 1), &b.partials,
+                    output_of(op, &unit, i));
     }
+}
+
+/* Large tiles read the cache less often; small ones keep all workers busy. */
+static size_t tile_rows(const struct pi_span *span, const struct pi_attention *a,
+                        size_t n_workers) {
+    size_t tile = QUERY_TILE_TOKENS;
+    while (tile > 1 && pi_ceil_div(span->n_rows, tile) * a->n_kv_heads < n_workers) {
+        tile /= 2;
+    }
+    return tile;
 }
 
 static void prompt_rows(const struct pi_step *step, const struct pi_op *op,
@@ -274,13 +299,14 @@ static void prompt_rows(const struct pi_step *step, const struct pi_op *op,
     pi_barrier(worker);
     for (size_t i = 0; i < frame->n_spans; i++) {
         const struct pi_span *span = &frame->spans[i];
-        const size_t n_tiles = pi_ceil_div(span->n_rows, QUERY_TILE_TOKENS);
+        const size_t tile = tile_rows(span, a, worker->n_workers);
+        const size_t n_tiles = pi_ceil_div(span->n_rows, tile);
         const struct pi_split units = {n_tiles * a->n_kv_heads, 1, 1};
         pi_split_begin(worker, &units);
         while (pi_split_next(worker, &units, &chunk)) {
-            const size_t row = chunk.first[0] % n_tiles * QUERY_TILE_TOKENS;
+            const size_t row = chunk.first[0] % n_tiles * tile;
             const struct unit unit = {span, span->first_row + row,
-                                      pi_min_size(QUERY_TILE_TOKENS, span->n_rows - row),
+                                      pi_min_size(tile, span->n_rows - row),
                                       chunk.first[0] / n_tiles};
             attend_unit(step, op, &unit, worker);
         }
@@ -299,7 +325,9 @@ void pi_op_attention(const struct pi_step *step, const struct pi_op *op, struct 
     }
     const size_t n_segments = segments_of(longest + 1);
     const size_t n_units = frame->n_rows * op->u.attention.n_kv_heads;
-    if (n_segments > 1 && n_units < worker->n_workers) {
+    const bool uneven =
+        n_units % worker->n_workers != 0 && n_units < SPLIT_UNITS * worker->n_workers;
+    if (n_segments > 1 && uneven) {
         decode_segments(step, op, n_segments, worker);
     } else {
         decode_rows(step, op, worker);

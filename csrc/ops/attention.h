@@ -4,6 +4,6 @@
 
 #include "pyinfer/ops.h"
 
-size_t pi_attention_scratch_bytes(const struct pi_attention *a, size_t max_segments);
+size_t pi_attention_scratch_bytes(const struct pi_attention *a);
 
 #endif

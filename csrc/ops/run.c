@@ -12,11 +12,11 @@ void pi_op_run(const struct pi_step *step, const struct pi_op *op, struct pi_wor
     functions[op->kind](step, op, worker);
 }
 
-size_t pi_op_scratch_bytes(const struct pi_op *op, size_t max_segments) {
+size_t pi_op_scratch_bytes(const struct pi_op *op) {
     switch (op->kind) {
     case PI_OP_LINEAR:
     case PI_OP_GATE_UP: return pi_linear_scratch_bytes(&op->u.linear);
-    case PI_OP_ATTENTION: return pi_attention_scratch_bytes(&op->u.attention, max_segments);
+    case PI_OP_ATTENTION: return pi_attention_scratch_bytes(&op->u.attention);
     case PI_OP_HEAD: return pi_head_scratch_bytes(&op->u.head);
     case PI_OP_EMBED: break;
     }

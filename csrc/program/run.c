@@ -43,7 +43,7 @@ static void run_worker(void *context, struct pi_worker *worker) {
 static size_t scratch_bytes(const struct pi_program *program) {
     size_t most = 0;
     for (size_t i = 0; i < program->n_ops; i++) {
-        const size_t bytes = pi_op_scratch_bytes(&program->ops[i], program->shared.max_segments);
+        const size_t bytes = pi_op_scratch_bytes(&program->ops[i]);
         most = bytes > most ? bytes : most;
     }
     return most;

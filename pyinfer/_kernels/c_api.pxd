@@ -104,14 +104,15 @@ cdef extern from "pyinfer/kernel_types.h" nogil:
         const int32_t *block_table
         size_t first
         size_t last
+        size_t end
         float *m
         float *l
         float *o
 
     struct pi_attn_merge_args:
-        const float *m
-        const float *l
-        const float *o
+        float *m
+        float *l
+        float *o
         size_t m_step
         size_t l_step
         size_t o_step

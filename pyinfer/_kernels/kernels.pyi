@@ -7,6 +7,8 @@ Letters: T tokens, K head size, L cached length.
 
 from __future__ import annotations
 
+from typing import Literal, overload
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -98,14 +100,29 @@ class Kernels(MatrixKernels):
             Weighted sums of V.
         """
 
+    @overload
     def attn_merge(
         self,
         m: NDArray[np.float32],
         l: NDArray[np.float32],
         o: NDArray[np.float32],
         head_dim: int,
+        keep: Literal[False] = ...,
     ) -> NDArray[np.float32]:
-        """Merge partials m (n,), l (n, 16), o (n, stride) of one query: float32 (head_dim,)."""
+        """Merge partials m (n,), l (n, 16), o (n, stride) of one query: float32 (head_dim,).
+
+        With ``keep=True`` the merged partial replaces the first one and nothing is returned.
+        """
+
+    @overload
+    def attn_merge(
+        self,
+        m: NDArray[np.float32],
+        l: NDArray[np.float32],
+        o: NDArray[np.float32],
+        head_dim: int,
+        keep: Literal[True],
+    ) -> None: ...
 
     def head_stats(self, logits: NDArray[np.float32]) -> tuple[np.float32, np.float32, bool]:
         """Return (maximum, sum of exp(x - maximum), all finite) of up to 1,024 logits."""

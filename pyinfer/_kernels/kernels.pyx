@@ -122,6 +122,7 @@ cdef class Kernels(MatrixKernels):
         args.head_dim, args.v_stride = head_dim, stride
         args.kv, args.block_stride = &pool[0, 0], pool.shape[1]
         args.block_table, args.first, args.last = &block_table[0], first, last
+        args.end = last
         args.m, args.l, args.o = &m_out[0], &l_out[0, 0], &o_out[0, 0]
         cdef c.pi_attn_ptr kernel = self.table.attn_kv_f16
         if kv == "f32":
@@ -133,8 +134,8 @@ cdef class Kernels(MatrixKernels):
             c.pi_fpmode_leave(mode)
         return m, sums, o
 
-    def attn_merge(self, const float[::1] m, const float[:, ::1] l, const float[:, ::1] o,
-                   size_t head_dim):
+    def attn_merge(self, float[::1] m, float[:, ::1] l, float[:, ::1] o, size_t head_dim,
+                   keep=False):
         cdef c.pi_attn_merge_args args
         args.n_parts = m.shape[0]
         require(args.n_parts > 0 and l.shape[0] == m.shape[0] and o.shape[0] == m.shape[0]
@@ -143,7 +144,8 @@ cdef class Kernels(MatrixKernels):
                 f"{o.shape[1]} for a head of {head_dim}")
         y = np.empty(head_dim, dtype=np.float32)
         cdef float[::1] out = y
-        args.m, args.l, args.o, args.out = &m[0], &l[0, 0], &o[0, 0], &out[0]
+        args.m, args.l, args.o = &m[0], &l[0, 0], &o[0, 0]
+        args.out = NULL if keep else &out[0]
         args.m_step, args.l_step, args.o_step = 1, l.shape[1], o.shape[1]
         args.head_dim = head_dim
         cdef unsigned int mode
@@ -151,7 +153,7 @@ cdef class Kernels(MatrixKernels):
             mode = c.pi_fpmode_enter()
             self.table.attn_merge(&args)
             c.pi_fpmode_leave(mode)
-        return y
+        return None if keep else y
 
     def head_stats(self, const float[::1] logits):
         cdef size_t n = logits.shape[0]

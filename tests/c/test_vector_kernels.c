@@ -177,6 +177,7 @@ static void test_attn(struct check *c, bool f32) {
             .block_stride = cache.block_bytes,
             .block_table = cache.table.data,
             .last = cache.n_tokens,
+            .end = cache.n_tokens,
             .m = m[i].data,
             .l = l[i].data,
             .o = o[i].data,

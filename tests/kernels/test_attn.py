@@ -137,6 +137,18 @@ def test_merge_gives_scalar_bits(
             assert_same_bits(found, scalar.attn_merge(m, total, o, head_dim))
 
 
+def test_merging_can_go_on_later(kernels: Kernels, rng: np.random.Generator) -> None:
+    m = rng.standard_normal(6, dtype=np.float32) * 3
+    total = rng.random((6, 16), dtype=np.float32) + np.float32(0.1)
+    o = rng.standard_normal((6, 80), dtype=np.float32)
+    expected = kernels.attn_merge(m, total, o, 80)
+    for j in range(1, 6):
+        pair = np.ascontiguousarray(m[[0, j]]), total[[0, j]].copy(), o[[0, j]].copy()
+        kernels.attn_merge(*pair, 80, keep=True)
+        m[0], total[0], o[0] = pair[0][0], pair[1][0], pair[2][0]
+    assert_same_bits(kernels.attn_merge(m[:1], total[:1], o[:1], 80), expected)
+
+
 def test_a_query_does_not_depend_on_its_neighbours(
     kernels: Kernels, rng: np.random.Generator
 ) -> None:

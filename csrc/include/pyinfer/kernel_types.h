@@ -94,16 +94,18 @@ struct pi_attn_args {
     size_t block_stride; /* bytes between pool blocks */
     const int32_t *block_table;
     size_t first, last;
-    float *m; /* [n_queries] running maximum */
+    size_t end; /* >= last: tokens in the table, whose blocks may be prefetched */
+    float *m;   /* [n_queries] running maximum */
     float *l; /* [n_queries][16] running sums, one per lane */
     float *o; /* [n_queries][v_stride] weighted values */
 };
 typedef void pi_attn_fn(const struct pi_attn_args *args);
 
 /* Merges n_parts partials (part j at m[j * m_step], l[j * l_step ...], o[j * o_step ...]) in
- * ascending order and writes o / l of head_dim values. */
+ * ascending order and writes o / l of head_dim values. With out NULL the merged partial replaces
+ * part 0 (its sum in the first lane), and merging can go on later with the same bits. */
 struct pi_attn_merge_args {
-    const float *m, *l, *o;
+    float *m, *l, *o;
     size_t m_step, l_step, o_step;
     size_t n_parts;
     size_t head_dim;

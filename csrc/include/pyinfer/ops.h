@@ -153,7 +153,7 @@ pi_op_fn pi_op_head;
 pi_op_fn pi_op_run;
 
 /* Private bytes that a worker needs for an op. */
-size_t pi_op_scratch_bytes(const struct pi_op *op, size_t max_segments);
+size_t pi_op_scratch_bytes(const struct pi_op *op);
 
 /* Floats of pi_shared.partials needed by an attention op. */
 size_t pi_attention_partials(const struct pi_attention *op, size_t n_threads, size_t max_segments);

@@ -1,215 +1,351 @@
-/* Template: attention over a paged cache, AVX-512. 16 cached tokens are one register of scores.
+/* Template: attention over a paged cache, AVX-512.
  *
  * Parameters:
  *   NAME       exported symbol
  *   ELEMENT    stored element: uint16_t (f16) or float
  *   LOAD16     LOAD16(const ELEMENT *): 16 values as f32
  *
- * Queries run in blocks of up to six: each K and V line is loaded (and widened) once for all of
- * them, scores are one chain per query, and six times four registers of output stay live over the 16
- * tokens of a tile. With more than one block per tile (prompts) the tile is widened once into L1. */
-#include "kernels/util/x86_math512.h"
-#include "pyinfer/kernel_types.h"
+ * Few queries (decode): a register holds 16 cached tokens of one query, K and V are widened in
+ * registers once for all queries of the head group, and each line that is read prefetches the same
+ * line of the next block. Many queries (prompts): see queries_avx512vnni.h; tiles are widened into
+ * L1 once for 48 queries. */
+#include "kernels/attn/queries_avx512vnni.h"
 
 pi_attn_fn NAME;
 
-#define BLOCK_QUERIES 6
-#define OUTPUT_LANES 64 /* dimensions of o in registers at a time */
-#define MAX_HEAD_DIM 512
-#define TILE PI_KV_TILE_TOKENS
+#define FEW 7             /* queries that share a pass over K and V */
+#define MANY_HEAD_DIM 256 /* longest head whose queries and tiles fit the caches in f32 */
+#define MANY_WIDE (PI_KV_BLOCK_TOKENS * VALUE_LINES * LANES) /* >= MANY_HEAD_DIM * TILE */
+#define SCORE_TOKENS 8
 
-struct tile {
-    const ELEMENT *k;             /* [head_dim][16] */
-    const ELEMENT *v;             /* [16][v_stride] */
-    const float *wide_k, *wide_v; /* the same widened, or NULL */
-    size_t first;
+/* One cache block as far as it is visible. */
+struct block {
+    const ELEMENT *k; /* [tile][head_dim][16] */
+    const ELEMENT *v; /* [64][v_stride] */
+    size_t first;     /* token */
+    size_t count;
+    ptrdiff_t ahead; /* bytes to the same place of the next block */
 };
 
-PI_INLINE __m512 line_of(const ELEMENT *narrow, const float *wide, size_t i, bool widened) {
-    return widened ? _mm512_loadu_ps(wide + i) : LOAD16(narrow + i);
+static struct block block_at(const struct pi_attn_args *a, size_t first) {
+    const size_t index = first / PI_KV_BLOCK_TOKENS;
+    const uint8_t *at = a->kv + (size_t)a->block_table[index] * a->block_stride;
+    const size_t next = pi_min_size(index + 1, (a->end - 1) / PI_KV_BLOCK_TOKENS);
+    const uint8_t *following = a->kv + (size_t)a->block_table[next] * a->block_stride;
+    return (struct block){
+        .k = (const ELEMENT *)(const void *)at,
+        .v = (const ELEMENT *)(const void *)at + PI_KV_BLOCK_TOKENS * a->head_dim,
+        .first = first,
+        .count = pi_min_size(PI_KV_BLOCK_TOKENS, a->last - first),
+        .ahead = following - at,
+    };
 }
 
-/* p[query][16] = exp(score - maximum) over the visible tokens, 0 elsewhere; returns in rescale the
- * factor for what was summed before. */
-PI_INLINE void softmax_block(const struct pi_attn_args *a, const struct tile *tile, size_t query,
-                             size_t n, const size_t *visible, float *p, float *rescale,
-                             bool widened) {
+PI_INLINE void prefetch(const ELEMENT *at, ptrdiff_t ahead) {
+    _mm_prefetch((const char *)at + ahead, _MM_HINT_T1);
+}
+
+/* ---- few queries ---- */
+
+struct weights {
+    PI_ALIGNED(64) float p[FEW][PI_KV_BLOCK_TOKENS];
+    float rescale[BLOCK_TILES][FEW];
+    bool grows[BLOCK_TILES];
+};
+
+PI_INLINE void score_tiles(const struct pi_attn_args *a, const struct block *block, size_t query,
+                           size_t n, size_t n_tiles, struct weights *w) {
     const float *q = a->q + query * a->q_stride;
-    __m512 score_f32x16[BLOCK_QUERIES];
-    for (size_t i = 0; i < n; i++) {
-        score_f32x16[i] = _mm512_setzero_ps();
+    __m512 score_f32x16[BLOCK_TILES][FEW];
+    for (size_t j = 0; j < n_tiles; j++) {
+        for (size_t i = 0; i < n; i++) {
+            score_f32x16[j][i] = _mm512_setzero_ps();
+        }
     }
     for (size_t d = 0; d < a->head_dim; d++) {
-        const __m512 k_f32x16 = line_of(tile->k, tile->wide_k, d * TILE, widened);
+        __m512 k_f32x16[BLOCK_TILES];
+        for (size_t j = 0; j < n_tiles; j++) {
+            const ELEMENT *line = block->k + (j * a->head_dim + d) * TILE;
+            prefetch(line, block->ahead);
+            k_f32x16[j] = LOAD16(line);
+        }
         for (size_t i = 0; i < n; i++) {
-            score_f32x16[i] =
-                _mm512_fmadd_ps(_mm512_set1_ps(q[i * a->q_stride + d]), k_f32x16, score_f32x16[i]);
+            const __m512 q_f32x16 = _mm512_set1_ps(q[i * a->q_stride + d]);
+            for (size_t j = 0; j < n_tiles; j++) {
+                score_f32x16[j][i] = _mm512_fmadd_ps(q_f32x16, k_f32x16[j], score_f32x16[j][i]);
+            }
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        rescale[i] = 1.0f;
-        if (visible[i] == 0) {
-            continue;
+    for (size_t j = 0; j < n_tiles; j++) {
+        for (size_t i = 0; i < n; i++) {
+            _mm512_store_ps(w->p[i] + j * TILE, score_f32x16[j][i]);
         }
-        const __mmask16 lanes = pi_first_lanes(visible[i]);
-        const float before = a->m[query + i];
-        /* A NaN score may hide from the maximum; it surfaces through its own exp. */
-        float max = _mm512_mask_reduce_max_ps(lanes, score_f32x16[i]);
-        max = max > before ? max : before;
-        rescale[i] = pi_expf(before - max);
-        a->m[query + i] = max;
-        const __m512 p_f32x16 = _mm512_maskz_mov_ps(
-            lanes, pi_exp512(_mm512_sub_ps(score_f32x16[i], _mm512_set1_ps(max))));
-        _mm512_storeu_ps(p + i * TILE, p_f32x16);
-        float *l = a->l + (query + i) * TILE;
-        const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(l), _mm512_set1_ps(rescale[i]));
-        _mm512_storeu_ps(l, _mm512_mask_add_ps(scaled, lanes, scaled, p_f32x16));
     }
 }
 
-/* o = o * rescale + p * v for n_lines * 16 dimensions from d on, over the tokens that all n queries
- * of the block see. */
-PI_INLINE void add_values(const struct pi_attn_args *a, const struct tile *tile, size_t query,
-                          size_t n, size_t n_tokens, size_t d, size_t n_lines, const float *p,
-                          const float *rescale, bool widened) {
-    __m512 o_f32x16[BLOCK_QUERIES][OUTPUT_LANES / 16];
+/* o = o * rescale + p * v for n_lines * 16 dimensions from d on, over tiles [tile, end); the last
+ * one has n_last tokens that all queries see. */
+PI_INLINE void add_values(const struct pi_attn_args *a, const struct block *block, size_t query,
+                          size_t n, size_t tile, size_t end, size_t n_last, size_t d,
+                          size_t n_lines, const struct weights *w) {
+    __m512 o_f32x16[FEW][VALUE_LINES];
     float *o = a->o + query * a->v_stride + d;
     for (size_t i = 0; i < n; i++) {
         for (size_t c = 0; c < n_lines; c++) {
-            o_f32x16[i][c] = _mm512_mul_ps(_mm512_loadu_ps(o + i * a->v_stride + 16 * c),
-                                           _mm512_set1_ps(rescale[i]));
+            o_f32x16[i][c] = _mm512_loadu_ps(o + i * a->v_stride + LANES * c);
         }
     }
-    for (size_t t = 0; t < n_tokens; t++) {
-        __m512 v_f32x16[OUTPUT_LANES / 16];
-        for (size_t c = 0; c < n_lines; c++) {
-            v_f32x16[c] = line_of(tile->v, tile->wide_v, t * a->v_stride + d + 16 * c, widened);
+    for (; tile < end; tile++) {
+        if (w->grows[tile]) {
+            for (size_t i = 0; i < n; i++) {
+                for (size_t c = 0; c < n_lines; c++) {
+                    o_f32x16[i][c] =
+                        _mm512_mul_ps(o_f32x16[i][c], _mm512_set1_ps(w->rescale[tile][i]));
+                }
+            }
         }
-        for (size_t i = 0; i < n; i++) {
-            const __m512 p_f32x16 = _mm512_set1_ps(p[i * TILE + t]);
+        const size_t n_tokens = tile + 1 < end ? TILE : n_last;
+        const ELEMENT *v = block->v + tile * TILE * a->v_stride + d;
+        for (size_t t = 0; t < n_tokens; t++, v += a->v_stride) {
+            __m512 v_f32x16[VALUE_LINES];
             for (size_t c = 0; c < n_lines; c++) {
-                o_f32x16[i][c] = _mm512_fmadd_ps(p_f32x16, v_f32x16[c], o_f32x16[i][c]);
+                v_f32x16[c] = LOAD16(v + LANES * c);
+            }
+            for (size_t c = 0; c < n_lines * LANES * sizeof(ELEMENT); c += PI_LINE_BYTES) {
+                prefetch(v + c / sizeof(ELEMENT), block->ahead);
+            }
+            for (size_t i = 0; i < n; i++) {
+                const __m512 p_f32x16 = _mm512_set1_ps(w->p[i][tile * TILE + t]);
+                for (size_t c = 0; c < n_lines; c++) {
+                    o_f32x16[i][c] = _mm512_fmadd_ps(p_f32x16, v_f32x16[c], o_f32x16[i][c]);
+                }
             }
         }
     }
     for (size_t i = 0; i < n; i++) {
         for (size_t c = 0; c < n_lines; c++) {
-            _mm512_storeu_ps(o + i * a->v_stride + 16 * c, o_f32x16[i][c]);
+            _mm512_storeu_ps(o + i * a->v_stride + LANES * c, o_f32x16[i][c]);
         }
     }
 }
 
-/* Tokens that only some queries of the block see: the diagonal of a prompt. */
-PI_INLINE void add_own_values(const struct pi_attn_args *a, const struct tile *tile, size_t query,
-                              size_t from, size_t to, const float *p, bool widened) {
+PI_INLINE void add_tiles(const struct pi_attn_args *a, const struct block *block, size_t query,
+                         size_t n, size_t tile, size_t end, size_t n_last,
+                         const struct weights *w) {
+    size_t d = 0;
+    for (; d + VALUE_LINES * LANES <= a->v_stride; d += VALUE_LINES * LANES) {
+        add_values(a, block, query, n, tile, end, n_last, d, VALUE_LINES, w);
+    }
+    for (; d < a->v_stride; d += LANES) {
+        add_values(a, block, query, n, tile, end, n_last, d, 1, w);
+    }
+}
+
+/* Tokens of a tile that only some of the queries see. */
+PI_INLINE void add_own_tokens(const struct pi_attn_args *a, const ELEMENT *v, size_t query,
+                              size_t from, size_t to, const float *p) {
     float *o = a->o + query * a->v_stride;
-    for (size_t d = 0; d < a->v_stride; d += 16) {
+    for (size_t d = 0; d < a->v_stride; d += LANES) {
         __m512 o_f32x16 = _mm512_loadu_ps(o + d);
         for (size_t t = from; t < to; t++) {
-            o_f32x16 = _mm512_fmadd_ps(_mm512_set1_ps(p[t]),
-                                       line_of(tile->v, tile->wide_v, t * a->v_stride + d, widened),
-                                       o_f32x16);
+            o_f32x16 =
+                _mm512_fmadd_ps(_mm512_set1_ps(p[t]), LOAD16(v + t * a->v_stride + d), o_f32x16);
         }
         _mm512_storeu_ps(o + d, o_f32x16);
     }
 }
 
-PI_INLINE void add_block(const struct pi_attn_args *a, const struct tile *tile, size_t query,
-                         size_t n, bool widened) {
-    float p[BLOCK_QUERIES * TILE];
-    float rescale[BLOCK_QUERIES];
-    size_t visible[BLOCK_QUERIES];
-    for (size_t i = 0; i < n; i++) {
-        const size_t last = pi_min_size((size_t)a->limit[query + i], a->last);
-        visible[i] = last > tile->first ? pi_min_size(last - tile->first, TILE) : 0;
+/* Limits ascend; the tile starts at token `first`. */
+PI_INLINE void add_ragged_tile(const struct pi_attn_args *a, const struct block *block,
+                               size_t query, size_t n, size_t tile, const struct weights *w) {
+    const size_t first = block->first + tile * TILE;
+    const size_t common = pi_visible(a, query, first);
+    add_tiles(a, block, query, n, tile, tile + 1, common, w);
+    for (size_t i = 1; i < n; i++) {
+        add_own_tokens(a, block->v + tile * TILE * a->v_stride, query + i, common,
+                       pi_visible(a, query + i, first), w->p[i] + tile * TILE);
     }
-    const size_t common = visible[0]; /* limits ascend */
-    softmax_block(a, tile, query, n, visible, p, rescale, widened);
-    size_t d = 0;
-    for (; d + OUTPUT_LANES <= a->v_stride; d += OUTPUT_LANES) {
-        add_values(a, tile, query, n, common, d, OUTPUT_LANES / 16, p, rescale, widened);
-    }
-    for (; d < a->v_stride; d += 16) {
-        add_values(a, tile, query, n, common, d, 1, p, rescale, widened);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (visible[i] > common) {
-            add_own_values(a, tile, query + i, common, visible[i], p + i * TILE, widened);
+}
+
+PI_INLINE void weigh_block(const struct pi_attn_args *a, const struct block *block, size_t query,
+                           size_t n, size_t n_tiles, struct weights *w) {
+    for (size_t tile = 0; tile < n_tiles; tile++) {
+        w->grows[tile] = false;
+        for (size_t i = 0; i < n; i++) {
+            const size_t visible = pi_visible(a, query + i, block->first + tile * TILE);
+            w->rescale[tile][i] =
+                visible == 0 ? 1.0f
+                             : pi_weigh_tokens(w->p[i] + tile * TILE, visible, a->m + query + i,
+                                               a->l + (query + i) * TILE);
+            w->grows[tile] |= !(w->rescale[tile][i] == 1.0f);
         }
     }
 }
 
-#define EACH_QUERY_COUNT(widened)                                                                  \
-    switch (n) {                                                                                   \
-    case 1: add_block(a, tile, query, 1, widened); break;                                          \
-    case 2: add_block(a, tile, query, 2, widened); break;                                          \
-    case 3: add_block(a, tile, query, 3, widened); break;                                          \
-    case 4: add_block(a, tile, query, 4, widened); break;                                          \
-    case 5: add_block(a, tile, query, 5, widened); break;                                          \
-    default: add_block(a, tile, query, 6, widened); break;                                         \
-    }
-
-static void add_stored(const struct pi_attn_args *a, const struct tile *tile, size_t query,
-                       size_t n) {
-    EACH_QUERY_COUNT(false)
-}
-
-static void add_widened(const struct pi_attn_args *a, const struct tile *tile, size_t query,
-                        size_t n) {
-    EACH_QUERY_COUNT(true)
-}
-
-static void widen(const ELEMENT *from, float *to, size_t n) {
-    for (size_t i = 0; i < n; i += 16) {
-        _mm512_store_ps(to + i, LOAD16(from + i));
+PI_INLINE void attend_few(const struct pi_attn_args *a, size_t query, size_t n) {
+    struct weights w;
+    for (size_t first = a->first; first < a->last; first += PI_KV_BLOCK_TOKENS) {
+        const struct block block = block_at(a, first);
+        const size_t n_tiles = pi_ceil_div(block.count, TILE);
+        if (n_tiles == 1) {
+            score_tiles(a, &block, query, n, 1, &w);
+        } else { /* what lies in unused slots is hidden later */
+            score_tiles(a, &block, query, n, BLOCK_TILES, &w);
+        }
+        weigh_block(a, &block, query, n, n_tiles, &w);
+        if ((size_t)a->limit[query] >= first + block.count) {
+            add_tiles(a, &block, query, n, 0, n_tiles, block.count - (n_tiles - 1) * TILE, &w);
+            continue;
+        }
+        for (size_t tile = 0; tile < n_tiles; tile++) {
+            add_ragged_tile(a, &block, query, n, tile, &w);
+        }
     }
 }
 
-static void clear_state(const struct pi_attn_args *a) {
-    for (size_t i = 0; i < a->n_queries; i++) {
+static void attend_few_of(const struct pi_attn_args *a, size_t query, size_t n) {
+    switch (n) {
+    case 1: attend_few(a, query, 1); break;
+    case 2: attend_few(a, query, 2); break;
+    case 3: attend_few(a, query, 3); break;
+    case 4: attend_few(a, query, 4); break;
+    case 5: attend_few(a, query, 5); break;
+    case 6: attend_few(a, query, 6); break;
+    default: attend_few(a, query, 7); break;
+    }
+}
+
+static void clear_state(const struct pi_attn_args *a, size_t query, size_t n) {
+    for (size_t i = query; i < query + n; i++) {
         a->m[i] = -INFINITY;
-        _mm512_storeu_ps(a->l + i * TILE, _mm512_setzero_ps());
-        for (size_t d = 0; d < a->v_stride; d += 16) {
-            _mm512_storeu_ps(a->o + i * a->v_stride + d, _mm512_setzero_ps());
+        memset(a->l + i * TILE, 0, TILE * sizeof *a->l);
+        memset(a->o + i * a->v_stride, 0, a->v_stride * sizeof *a->o);
+    }
+}
+
+/* ---- many queries ---- */
+
+/* q of n queries as [head_dim][48]; missing queries are zero. */
+static void transpose_queries(float *to, const struct pi_attn_args *a, size_t query, size_t n) {
+    memset(to, 0, a->head_dim * MAX_QUERIES * sizeof *to);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t d = 0; d < a->head_dim; d++) {
+            to[d * MAX_QUERIES + i] = a->q[(query + i) * a->q_stride + d];
         }
     }
+}
+
+/* Scores of 8 tokens and n * 16 queries. */
+PI_INLINE void score_queries(float *p, const float *q, const float *k, size_t head_dim, size_t n) {
+    __m512 score_f32x16[SCORE_TOKENS][MAX_REGISTERS];
+    for (size_t t = 0; t < SCORE_TOKENS; t++) {
+        for (size_t r = 0; r < n; r++) {
+            score_f32x16[t][r] = _mm512_setzero_ps();
+        }
+    }
+    for (size_t d = 0; d < head_dim; d++) {
+        __m512 q_f32x16[MAX_REGISTERS];
+        for (size_t r = 0; r < n; r++) {
+            q_f32x16[r] = _mm512_load_ps(q + d * MAX_QUERIES + r * LANES);
+        }
+        for (size_t t = 0; t < SCORE_TOKENS; t++) {
+            const __m512 k_f32x16 = _mm512_set1_ps(k[d * TILE + t]);
+            for (size_t r = 0; r < n; r++) {
+                score_f32x16[t][r] = _mm512_fmadd_ps(q_f32x16[r], k_f32x16, score_f32x16[t][r]);
+            }
+        }
+    }
+    for (size_t t = 0; t < SCORE_TOKENS; t++) {
+        for (size_t r = 0; r < n; r++) {
+            _mm512_store_ps(p + t * MAX_QUERIES + r * LANES, score_f32x16[t][r]);
+        }
+    }
+}
+
+static void score_tile(struct queries *s, size_t tile, const float *q, const float *k) {
+    for (size_t t = 0; t < TILE; t += SCORE_TOKENS) {
+        float *p = s->p + (tile * TILE + t) * MAX_QUERIES;
+        switch (pi_ceil_div(s->count, LANES)) {
+        case 1: score_queries(p, q, k + t, s->a->head_dim, 1); break;
+        case 2: score_queries(p, q, k + t, s->a->head_dim, 2); break;
+        default: score_queries(p, q, k + t, s->a->head_dim, 3); break;
+        }
+    }
+}
+
+/* n_rows rows of `width` values as f32. */
+static void widen(const ELEMENT *from, size_t from_step, float *to, size_t n_rows, size_t width,
+                  ptrdiff_t ahead) {
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t i = 0; i < width; i += LANES) {
+            prefetch(from + r * from_step + i, ahead);
+            _mm512_store_ps(to + r * width + i, LOAD16(from + r * from_step + i));
+        }
+    }
+}
+
+static void add_block_values(const struct queries *s, const struct block *block, float *wide) {
+    const size_t stride = s->a->v_stride;
+    const size_t n_tokens = pi_min_size(s->n_tiles * TILE, block->count);
+    for (size_t d = 0; d < stride;) {
+        const size_t n_lines = d + VALUE_LINES * LANES <= stride ? VALUE_LINES : 1;
+        if (sizeof(ELEMENT) == sizeof(float)) {
+            const float *v = (const float *)(const void *)(block->v + d);
+            pi_queries_add_values(s, v, stride, d, n_lines);
+        } else {
+            widen(block->v + d, stride, wide, n_tokens, n_lines * LANES, block->ahead);
+            pi_queries_add_values(s, wide, n_lines * LANES, d, n_lines);
+        }
+        d += n_lines * LANES;
+    }
+}
+
+static void attend_many(const struct pi_attn_args *a, size_t query, size_t n) {
+    PI_ALIGNED(64) float q[MANY_HEAD_DIM * MAX_QUERIES];
+    PI_ALIGNED(64) float wide[MANY_WIDE];
+    struct queries s;
+    transpose_queries(q, a, query, n);
+    pi_queries_begin(&s, a, query, n);
+    const size_t last = pi_min_size((size_t)a->limit[query + n - 1], a->last);
+    for (size_t first = a->first; first < last; first += PI_KV_BLOCK_TOKENS) {
+        const struct block block = block_at(a, first);
+        pi_queries_enter(&s, first);
+        for (size_t tile = 0; tile < s.n_tiles; tile++) {
+            const ELEMENT *k = block.k + tile * TILE * a->head_dim;
+            if (sizeof(ELEMENT) == sizeof(float)) {
+                score_tile(&s, tile, q, (const float *)(const void *)k);
+            } else {
+                widen(k, TILE, wide, a->head_dim, TILE, block.ahead);
+                score_tile(&s, tile, q, wide);
+            }
+        }
+        pi_queries_weigh(&s);
+        add_block_values(&s, &block, wide);
+    }
+    pi_queries_end(&s);
 }
 
 void NAME(const struct pi_attn_args *a) {
-    PI_ALIGNED(64) float wide_k[MAX_HEAD_DIM * TILE];
-    PI_ALIGNED(64) float wide_v[MAX_HEAD_DIM * TILE];
-    const size_t n_blocks = pi_ceil_div(a->n_queries, BLOCK_QUERIES);
-    const bool widened =
-        n_blocks > 1 && sizeof(ELEMENT) < sizeof(float) && a->v_stride <= MAX_HEAD_DIM;
-    clear_state(a);
-    for (size_t first = a->first; first < a->last; first += TILE) {
-        const size_t block = (size_t)a->block_table[first / PI_KV_BLOCK_TOKENS];
-        const size_t slot = first % PI_KV_BLOCK_TOKENS;
-        const ELEMENT *keys = (const ELEMENT *)(const void *)(a->kv + block * a->block_stride);
-        struct tile tile = {
-            .k = keys + slot * a->head_dim,
-            .v = keys + PI_KV_BLOCK_TOKENS * a->head_dim + slot * a->v_stride,
-            .first = first,
-        };
-        if (widened) {
-            widen(tile.k, wide_k, TILE * a->head_dim);
-            widen(tile.v, wide_v, TILE * a->v_stride);
-            tile.wide_k = wide_k;
-            tile.wide_v = wide_v;
+    if (a->n_queries <= FEW || a->v_stride > MANY_HEAD_DIM) {
+        const size_t n_parts = pi_ceil_div(a->n_queries, FEW);
+        for (size_t i = 0; i < n_parts; i++) {
+            const size_t query = a->n_queries * i / n_parts;
+            const size_t n = a->n_queries * (i + 1) / n_parts - query;
+            clear_state(a, query, n);
+            attend_few_of(a, query, n);
         }
-        for (size_t i = 0; i < n_blocks; i++) { /* blocks of nearly equal size */
-            const size_t query = a->n_queries * i / n_blocks;
-            (widened ? add_widened : add_stored)(a, &tile, query,
-                                                 a->n_queries * (i + 1) / n_blocks - query);
-        }
+        return;
+    }
+    const size_t n_parts = pi_ceil_div(a->n_queries, MAX_QUERIES);
+    size_t query = 0;
+    for (size_t i = 0; i < n_parts; i++) {
+        const size_t n = pi_min_size(pi_round_up((a->n_queries - query) / (n_parts - i), LANES),
+                                     a->n_queries - query);
+        attend_many(a, query, n);
+        query += n;
     }
 }
 
 #undef NAME
 #undef ELEMENT
 #undef LOAD16
-#undef BLOCK_QUERIES
-#undef OUTPUT_LANES
-#undef MAX_HEAD_DIM
-#undef TILE
-#undef EACH_QUERY_COUNT

@@ -24,15 +24,22 @@ static void rescale_add(float *out, const float *part, size_t n, float keep, flo
 void pi_attn_merge_avx2(const struct pi_attn_merge_args *a) {
     float max = a->m[0];
     float sum = sum_of(a->l);
-    memcpy(a->out, a->o, a->head_dim * sizeof *a->out);
+    float *out = a->out == NULL ? a->o : a->out;
+    memmove(out, a->o, a->head_dim * sizeof *out);
     for (size_t j = 1; j < a->n_parts; j++) {
         const float part_max = a->m[j * a->m_step];
         const float new_max = part_max > max ? part_max : max;
         const float keep = pi_expf(max - new_max);
         const float add = pi_expf(part_max - new_max);
         sum = sum * keep + sum_of(a->l + j * a->l_step) * add;
-        rescale_add(a->out, a->o + j * a->o_step, a->head_dim, keep, add);
+        rescale_add(out, a->o + j * a->o_step, a->head_dim, keep, add);
         max = new_max;
+    }
+    if (a->out == NULL) {
+        memset(a->l, 0, PI_KV_TILE_TOKENS * sizeof *a->l);
+        a->l[0] = sum;
+        a->m[0] = max;
+        return;
     }
     const float inverse = 1.0f / sum;
     for (size_t d = 0; d < a->head_dim; d++) {
