@@ -32,8 +32,8 @@ static size_t segments_of(size_t n_tokens) { return pi_ceil_div(n_tokens, PI_KV_
 size_t pi_attention_scratch_bytes(const struct pi_attention *a) {
     const struct shape shape = shape_of(a);
     const size_t queries = QUERY_TILE_TOKENS * shape.group;
-    return sizeof(float) * queries * (shape.v_stride + shape.part * 2) +
-           sizeof(int32_t) * queries + sizeof(float) * a->head_dim + 8 * PI_LINE_BYTES;
+    return sizeof(float) * queries * (shape.v_stride + shape.part * 2) + sizeof(int32_t) * queries +
+           sizeof(float) * a->head_dim + 8 * PI_LINE_BYTES;
 }
 
 size_t pi_attention_partials(const struct pi_attention *a, size_t n_threads, size_t max_segments) {

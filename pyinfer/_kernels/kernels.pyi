@@ -123,7 +123,6 @@ class Kernels(MatrixKernels):
         head_dim: int,
         keep: Literal[True],
     ) -> None: ...
-
     def head_stats(self, logits: NDArray[np.float32]) -> tuple[np.float32, np.float32, bool]:
         """Return (maximum, sum of exp(x - maximum), all finite) of up to 1,024 logits."""
 

@@ -96,8 +96,8 @@ struct pi_attn_args {
     size_t first, last;
     size_t end; /* >= last: tokens in the table, whose blocks may be prefetched */
     float *m;   /* [n_queries] running maximum */
-    float *l; /* [n_queries][16] running sums, one per lane */
-    float *o; /* [n_queries][v_stride] weighted values */
+    float *l;   /* [n_queries][16] running sums, one per lane */
+    float *o;   /* [n_queries][v_stride] weighted values */
 };
 typedef void pi_attn_fn(const struct pi_attn_args *args);
 
