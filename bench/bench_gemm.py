@@ -1,20 +1,33 @@
 """GEMM of one thread from cache: ``python -m pytest bench/bench_gemm.py``.
 
-As many panels as an op gives to one call; Gop/s is what the prompt path gets per thread.
+As many panels as an op gives to one call; Gop/s is what the prompt path gets per thread. The
+multiply peak is measured before every round, so the shares hold when clock or neighbours change.
 """
 
 from __future__ import annotations
+
+import statistics
 
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.rates import random_blocks, record
-from bench.shapes import SHAPES
+from bench.shapes import SHAPES, Shape
 from pyinfer._kernels.kernels import FORMATS, Kernels, available_isas, format_info
+from pyinfer._kernels.runtime import Runtime
 
 PANEL_BYTES = 384 << 10  # panels of one call, held in L2
-N_TOKENS = 256
+N_TOKENS = 64  # tokens of one call
+# Share of the multiply slots that do dot products, where dots, multiplies and fma share ports: a
+# block of 32 inputs takes 8 dots, the product of the scales and the fma.
+SLOT_BOUND = {"avx512vnni": {True: 8 / 10, False: 1.0}}
+
+
+def _ops_per_token(shape: Shape) -> int:
+    """Operations of a prompt token in the matrices of all layers; the head sees one token only."""
+    sizes = (rows * cols for name, (rows, cols) in shape.matrices().items() if name != "head")
+    return 2 * shape.layers * sum(sizes)
 
 
 @pytest.mark.parametrize("isa", available_isas()[1:] or ["scalar"])
@@ -32,7 +45,16 @@ def test_gemm(benchmark: BenchmarkFixture, fmt: str, model: str, isa: str) -> No
     tiles = kernels.act_a8(x, 8) if info.quantized else x
     out = np.empty((n_tokens, 16 * n_panels), dtype=np.float32)
     benchmark.group = f"gemm {fmt} {model}"
-    benchmark.pedantic(kernels.gemm, (fmt, panels, tiles), {"out": out}, rounds=15, warmup_rounds=2)
+    runtime = Runtime(isa, 1)
+    peaks: list[float] = []
+
+    def measure_peak() -> None:
+        peaks.append(runtime.peak_rate("int8" if info.quantized else "f32"))
+
+    def run() -> None:
+        kernels.gemm(fmt, panels, tiles, out=out)
+
+    benchmark.pedantic(run, setup=measure_peak, rounds=31)
     expected = Kernels("scalar").gemm(fmt, panels, tiles[:1] if info.quantized else x[:8])
     correct = bool((out[:8] == expected).all())
     assert correct
@@ -43,3 +65,16 @@ def test_gemm(benchmark: BenchmarkFixture, fmt: str, model: str, isa: str) -> No
         n_ops=2 * n_tokens * 16 * n_panels * n_cols,
         correct=correct,
     )
+    if benchmark.stats is not None:
+        n_ops = benchmark.extra_info["ops"]
+        rates = [n_ops / seconds for seconds in benchmark.stats.stats.data]
+        share = statistics.median(
+            rate / peak for rate, peak in zip(rates, peaks[-len(rates) :], strict=True)
+        )
+        bound = SLOT_BOUND.get(isa, {}).get(info.quantized)
+        benchmark.extra_info |= {
+            "limit Gop/s": round(statistics.median(peaks) / 1e9, 1),
+            "share of the limit": round(share, 3),
+            "share of the slot bound": round(share / bound, 3) if bound else None,
+            "tok/s": round(statistics.median(rates) / _ops_per_token(SHAPES[model]), 1),
+        }

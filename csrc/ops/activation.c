@@ -44,13 +44,10 @@ static void prepare_token(const struct pi_kernels *kernels, const struct pi_line
 
 static struct target target_of(const struct pi_activation *x, float *normed, size_t normed_stride,
                                struct pi_a8_group *a8, size_t token) {
-    const size_t tile = token / PI_TILE_TOKENS;
-    const size_t in_tile = pi_min_size(PI_TILE_TOKENS, x->n_tokens - tile * PI_TILE_TOKENS);
-    struct target to = {.normed = normed + token * normed_stride, .a8_step = in_tile};
-    if (a8 != NULL) {
-        to.a8 = a8 + tile * PI_TILE_TOKENS * x->n_groups + token % PI_TILE_TOKENS;
-    }
-    return to;
+    const struct pi_a8_place place = pi_a8_place(token, x->n_tokens, x->n_groups);
+    return (struct target){.normed = normed + token * normed_stride,
+                           .a8 = a8 != NULL ? a8 + place.first : NULL,
+                           .a8_step = place.step};
 }
 
 struct pi_activation pi_activation_prepare(const struct pi_step *step,
@@ -61,6 +58,10 @@ struct pi_activation pi_activation_prepare(const struct pi_step *step,
     const struct needs needs = needs_of(linear);
     const bool own = n_tokens <= PI_TILE_TOKENS;
     struct pi_activation x = {.n_tokens = n_tokens, .n_groups = linear->n_groups};
+    if (linear->hidden_in && !own) {
+        x.a8 = step->shared->hidden;
+        return x;
+    }
     float *normed = step->shared->normed;
     size_t normed_stride = step->shared->normed_stride;
     struct pi_a8_group *a8 = step->shared->a8;

@@ -90,6 +90,7 @@ cdef extern from "pyinfer/ops.h" nogil:
         size_t norm_n
         float eps
         const float *bias
+        cbool hidden_out, hidden_in
 
     struct pi_attention:
         pi_kv kv
@@ -132,6 +133,7 @@ cdef extern from "pyinfer/ops.h" nogil:
         float *normed
         size_t normed_stride
         pi_a8_group *a8
+        pi_a8_group *hidden
         float *partials
         pi_head_stats *head_stats
         size_t max_segments

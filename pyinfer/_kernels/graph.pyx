@@ -205,8 +205,24 @@ cdef class Recorder(Graph):
                           -1 if residual is None else residual.id))
         return out
 
+    cdef void quantize_hidden(self):
+        # The output of gate-up stays quantized if the next op is its only reader and wants it so.
+        cdef size_t i, part
+        cdef bint wanted
+        readers = [b for use in self.uses for b in (use[0], use[2])]
+        for i in range(1, len(self.uses)):
+            hidden = self.uses[i - 1][1]
+            wanted = self.ops[i - 1].kind == r.PI_OP_GATE_UP and self.ops[i].kind == r.PI_OP_LINEAR \
+                and self.uses[i][0] == hidden and readers.count(hidden) == 1 \
+                and self.ops[i].u.linear.norm is NULL
+            for part in range(self.ops[i].u.linear.n_parts if wanted else 0):
+                wanted &= c.pi_qtype_of(self.ops[i].u.linear.part[part].format).quantized
+            if wanted:
+                self.ops[i - 1].u.linear.hidden_out = self.ops[i].u.linear.hidden_in = True
+
     def finish(self):
         cdef size_t i
+        self.quantize_hidden()
         memory = self.assign_memory()
         for i, (x, out, residual) in enumerate(self.uses):
             if x >= 0:

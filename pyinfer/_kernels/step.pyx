@@ -86,16 +86,19 @@ cdef class StepState:
         attention.n_heads, attention.n_kv_heads, attention.head_dim = group_heads, 1, head_dim
         self.shared.max_segments = (self.context + segment - 1) // segment
         cdef float[:, ::1] normed = zeros_aligned((rows, groups * c.PI_GROUP_INPUTS), np.float32)
-        cdef unsigned char[::1] a8 = zeros_aligned(rows * groups * sizeof(c.pi_a8_group), np.uint8)
+        cdef size_t a8_bytes = rows * groups * sizeof(c.pi_a8_group)
+        cdef unsigned char[::1] a8 = zeros_aligned(a8_bytes, np.uint8)
+        cdef unsigned char[::1] hidden = zeros_aligned(a8_bytes, np.uint8)
         cdef float[:, ::1] cos = np.zeros((self.max_rows, head_dim // 2), dtype=np.float32)
         cdef float[:, ::1] sin = np.zeros((self.max_rows, head_dim // 2), dtype=np.float32)
         cdef float[::1] partials = np.zeros(
             r.pi_attention_partials(&attention, threads, self.shared.max_segments), np.float32)
         cdef unsigned char[::1] stats = zeros_aligned(
             self.max_logit_rows * chunks * sizeof(c.pi_head_stats), np.uint8)
-        self.keep += [normed, a8, cos, sin, partials, stats]
+        self.keep += [normed, a8, hidden, cos, sin, partials, stats]
         self.shared.normed, self.shared.normed_stride = &normed[0, 0], groups * c.PI_GROUP_INPUTS
         self.shared.a8 = <c.pi_a8_group *>&a8[0]
+        self.shared.hidden = <c.pi_a8_group *>&hidden[0]
         self.shared.rope.half = head_dim // 2
         self.shared.rope.cos, self.shared.rope.sin = &cos[0, 0], &sin[0, 0]
         self.shared.partials = &partials[0]

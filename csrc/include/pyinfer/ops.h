@@ -82,6 +82,9 @@ struct pi_linear {
     size_t norm_n;     /* inputs that count for the mean */
     float eps;
     const float *bias; /* [columns of out], or NULL */
+    /* Prompts: a gate-up op leaves its output quantized in pi_shared.hidden, the op behind it, its
+     * only reader, finds its input there. */
+    bool hidden_out, hidden_in;
 };
 
 /* Rotates q and k, appends k and v, attends. Columns of `in`: q heads at 0, k heads at k_col, v
@@ -130,6 +133,7 @@ struct pi_shared {
     float *normed; /* [max_rows][normed_stride] */
     size_t normed_stride;
     struct pi_a8_group *a8;           /* [max_rows * max groups] */
+    struct pi_a8_group *hidden;       /* same size: quantized output of gate-up */
     float *partials;                  /* attention partials when one head is split over workers */
     struct pi_head_stats *head_stats; /* [max_logit_rows][chunks of V] */
     size_t max_segments;              /* 512-token segments of the longest sequence */

@@ -50,6 +50,7 @@ enum pi_isa {
 #define PI_ALIGNED(n) __attribute__((aligned(n)))
 #define PI_INLINE static inline __attribute__((always_inline))
 #define PI_EXPORT __attribute__((visibility("default")))
+#define PI_PREFETCH(address) __builtin_prefetch(address)
 #define PI_NOINLINE __attribute__((noinline))
 #define PI_UNUSED __attribute__((unused))
 #define PI_PRAGMA(text) _Pragma(#text)
