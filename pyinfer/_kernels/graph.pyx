@@ -212,9 +212,9 @@ cdef class Recorder(Graph):
         readers = [b for use in self.uses for b in (use[0], use[2])]
         for i in range(1, len(self.uses)):
             hidden = self.uses[i - 1][1]
-            wanted = self.ops[i - 1].kind == r.PI_OP_GATE_UP and self.ops[i].kind == r.PI_OP_LINEAR \
-                and self.uses[i][0] == hidden and readers.count(hidden) == 1 \
-                and self.ops[i].u.linear.norm is NULL
+            wanted = self.ops[i - 1].kind == r.PI_OP_GATE_UP \
+                and self.ops[i].kind == r.PI_OP_LINEAR and self.ops[i].u.linear.norm is NULL \
+                and self.uses[i][0] == hidden and readers.count(hidden) == 1
             for part in range(self.ops[i].u.linear.n_parts if wanted else 0):
                 wanted &= c.pi_qtype_of(self.ops[i].u.linear.part[part].format).quantized
             if wanted:
