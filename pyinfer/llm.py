@@ -113,7 +113,9 @@ class LLM:
         Raises
         ------
         RequestError
-            The model has no tokenizer or no template.
+            The model has no tokenizer.
+        ModelUnsupportedError
+            The model has no template.
         """
         tokenizer = self.tokenizer
         if self._template is None:

@@ -29,6 +29,8 @@ def load(
     ctx_size: int | None = None,
     isa: str | None = None,
     progress: Progress | None = None,
+    packed_cache: bool | str | Path = False,
+    tokenizer: bool = True,
 ) -> LLM:
     """Load a model.
 
@@ -49,6 +51,13 @@ def load(
         Highest instruction set to use, such as ``avx2``. Default: the best one of this CPU.
     progress : callable, optional
         Called with (bytes done, bytes in all).
+    packed_cache : bool, str or Path
+        True keeps the packed weights in ``$XDG_CACHE_HOME/pyinfer/packed`` (a path: in that
+        folder). The first load writes the file, later ones map it: they are ready almost at once,
+        and processes share its memory. Damaged or outdated files are written anew.
+    tokenizer : bool
+        False does without the tokenizer, which takes longer to build than packed weights to map.
+        Only token ids go in and come out then, and rows that pad the vocabulary may be sampled.
 
     Returns
     -------
@@ -75,19 +84,25 @@ def load(
     source = resolved.path
     started = time.perf_counter_ns()
     with resolved.reading(), ThreadPoolExecutor(1, "pyinfer-tokenizer") as pool:
-        reading = pool.submit(read_tokenizer, source)
+        reading = pool.submit(read_tokenizer, source) if tokenizer else None
         loaded = load_model(
-            source, dtype=dtype, threads=threads, ctx_size=ctx_size, isa=isa, progress=progress
+            source,
+            dtype=dtype,
+            threads=threads,
+            ctx_size=ctx_size,
+            isa=isa,
+            progress=progress,
+            packed_cache=packed_cache,
         )
         load_ns = time.perf_counter_ns() - started
         try:
-            tokenizer, tokenizer_ns = reading.result()
-            if tokenizer is not None:
-                loaded.model.n_valid = _valid_ids(tokenizer, loaded.config)
+            built, tokenizer_ns = reading.result() if reading is not None else (None, 0)
+            if built is not None:
+                loaded.model.n_valid = _valid_ids(built, loaded.config)
         except BaseException:
             loaded.model.close()
             raise
-    return _assemble(loaded, resolved, tokenizer, load_ns, tokenizer_ns)
+    return _assemble(loaded, resolved, built, load_ns, tokenizer_ns)
 
 
 def _assemble(

@@ -32,6 +32,7 @@ COMMANDS = {
     "show": "show what a model is",
     "cp": "give a model of the store a second name",
     "rm": "remove models from the store",
+    "cache": "list or remove packed weights",
 }
 
 

@@ -48,6 +48,9 @@ def add_arguments(parser: Parser) -> None:
     model.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
     model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
     model.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
+    model.add_argument(
+        "--packed-cache", action="store_true", help="keep packed weights; the next load is fast"
+    )
     chat = parser.add_argument_group("prompt and output")
     chat.add_argument("--system", metavar="TEXT", help="system message")
     chat.add_argument("--raw", action="store_true", help="no chat template: continue the text")
@@ -126,6 +129,7 @@ def _load(options: argparse.Namespace) -> LLM:
             ctx_size=options.ctx_size,
             isa=options.isa,
             progress=bar.report,
+            packed_cache=options.packed_cache,
         )
 
 

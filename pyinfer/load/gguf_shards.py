@@ -40,6 +40,15 @@ def open_gguf(path: Path) -> list[GgufFile]:
     return files
 
 
+def split_siblings(path: Path) -> list[Path]:
+    """The files of a model by their names: ``path``, or all parts if it is the first of several."""
+    match = _SPLIT_NAME.fullmatch(path.name)
+    if match is None or not 1 <= int(match[3]) <= MAX_SPLITS:
+        return [path]
+    count = int(match[3])
+    return [path.with_name(f"{match[1]}-{i:05}-of-{count:05}.gguf") for i in range(1, count + 1)]
+
+
 def _open_rest(files: list[GgufFile], path: Path, count: int) -> None:
     match = _SPLIT_NAME.fullmatch(path.name)
     if match is None or int(match[3]) != count:

@@ -9,8 +9,11 @@ from pathlib import Path
 from pyinfer._kernels.runtime import Runtime, choose_isa
 from pyinfer.config import GenerationDefaults, ModelConfig
 from pyinfer.errors import InsufficientMemoryError, UsageError
-from pyinfer.load.checkpoint import Checkpoint, TokenizerSource, open_checkpoint
+from pyinfer.load.checkpoint import Checkpoint, open_checkpoint
 from pyinfer.load.pack import Packer, arena_bytes, file_bytes
+from pyinfer.load.packed_cache import PackedCache, default_folder
+from pyinfer.load.packed_file import PackedFileError, PackedModel, PackedReader, write_packed
+from pyinfer.load.source_file import SourceFile
 from pyinfer.machine import available_memory, default_threads
 from pyinfer.model.model import Model, StepLimits, cache_block_bytes
 from pyinfer.model.registry import architecture
@@ -29,22 +32,24 @@ Progress = Callable[[int, int], None]
 class LoadedModel:
     """A model in memory and what was decided on the way.
 
-    Attributes
-    ----------
-    model : Model
-    config : ModelConfig
-    generation : GenerationDefaults
-    tokenizer_source : TokenizerSource or None
-    formats : Mapping[str, str]
-        Format of every matrix by its Hugging Face name.
-    report : tuple of str
-        Lines for people: context, memory, threads and why, instruction set, format exceptions.
+        Attributes
+        ----------
+        model : Model
+        config : ModelConfig
+        generation : GenerationDefaults
+    <<<<<<< HEAD
+        tokenizer_source : TokenizerSource or None
+        formats : Mapping[str, str]
+            Format of every matrix by its Hugging Face name.
+    =======
+        report : tuple of str
+            Lines for people: context, memory, threads and why, instruction set, format exceptions,
+            packed cache.
     """
 
     model: Model
     config: ModelConfig
     generation: GenerationDefaults
-    tokenizer_source: TokenizerSource | None
     formats: Mapping[str, str]
     report: tuple[str, ...]
 
@@ -57,6 +62,7 @@ def load_model(
     ctx_size: int | None = None,
     isa: str | None = None,
     progress: Progress | None = None,
+    packed_cache: bool | str | Path = False,
 ) -> LoadedModel:
     """Load a checkpoint folder or a GGUF file.
 
@@ -74,6 +80,9 @@ def load_model(
         Highest instruction set to use.
     progress : callable, optional
         Called with (bytes done, bytes in all) of the files.
+    packed_cache : bool, str or Path
+        Keep the packed weights in a file and map it the next time: True in the default folder, a
+        path in that one. See :mod:`pyinfer.load.packed_cache`.
 
     Raises
     ------
@@ -86,12 +95,54 @@ def load_model(
         ``dtype``, ``threads``, ``ctx_size`` or ``isa`` is no valid choice.
     """
     choose_isa(isa)  # a wrong name should not cost a header parse
+    sizes = _Sizes(threads, ctx_size, isa)
+    cache = _cache(packed_cache)
+    key = None if cache is None else cache.key(Path(path), dtype)
+    if cache is None or key is None:
+        return _load_source(path, dtype, sizes, progress, None)
+    with cache.open(key) as found:
+        loaded = None if found is None else _load_packed(*found, sizes, progress)
+    if loaded is not None:
+        return loaded
+    return _load_source(path, dtype, sizes, progress, (cache, key))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """What the caller asked for besides the model."""
+
+    threads: int | None
+    ctx_size: int | None
+    isa: str | None
+
+    def runtime(self) -> tuple[Runtime, str]:
+        """The runtime, and why it has that many threads."""
+        if self.threads is not None:
+            return Runtime(self.isa, self.threads), "as asked"
+        choice = default_threads()
+        return Runtime(self.isa, choice.count), choice.reason
+
+
+def _cache(choice: bool | str | Path) -> PackedCache | None:
+    if choice is False:
+        return None
+    return PackedCache(default_folder() if choice is True else Path(choice))
+
+
+def _load_source(
+    path: str | Path,
+    dtype: str | None,
+    sizes: _Sizes,
+    progress: Progress | None,
+    target: tuple[PackedCache, str] | None,
+) -> LoadedModel:
+    """Pack the files of a model; write what was packed to ``target``."""
     with open_checkpoint(path) as checkpoint:
+        config = checkpoint.config
         plan = _plan(checkpoint, dtype)
         formats = dict(plan.formats)
-        limits = _limits(checkpoint, formats, ctx_size)
-        choice = default_threads()
-        runtime = Runtime(isa, choice.count if threads is None else threads)
+        limits = _limits(config, formats, arena_bytes(checkpoint, formats), sizes.ctx_size)
+        runtime, reason = sizes.runtime()
         total = file_bytes(checkpoint)
 
         def advance(done: int) -> None:
@@ -99,20 +150,41 @@ def load_model(
                 progress(done, total)
 
         packer = Packer(checkpoint, formats, runtime, advance)
-        build = architecture(checkpoint.config.architecture).build
-        weights = build(checkpoint.config, packer.matrix, packer.vector)
+        weights = architecture(config.architecture).build(config, packer.matrix, packer.vector)
         packer.run()
-        model = Model(checkpoint.config, weights, runtime, limits)
-        return LoadedModel(
-            model=model,
-            config=checkpoint.config,
-            generation=checkpoint.generation,
-            tokenizer_source=checkpoint.tokenizer_source(),
-            formats=formats,
-            report=_report(
-                plan, model, choice.reason if threads is None else "as asked", checkpoint
-            ),
-        )
+        notes = plan.notes
+        if target is not None:
+            cache, key = target
+            order = {name: formats[name] for name in packer.matrices}
+            packed = PackedModel(key, config, checkpoint.generation, order, plan.notes)
+
+            def fill(fd: int) -> None:
+                write_packed(fd, packed, runtime, packer.arena, packer.vectors)
+
+            notes = (*notes, cache.write(key, packed.arena_bytes(), fill))
+        model = Model(config, weights, runtime, limits)
+        report = _report(model, formats, packer.arena.nbytes, reason, notes)
+        return LoadedModel(model, config, checkpoint.generation, formats, report)
+
+
+def _load_packed(
+    file: SourceFile, packed: PackedModel, sums: str, sizes: _Sizes, progress: Progress | None
+) -> LoadedModel | None:
+    """Map a packed file; None if its weights are damaged."""
+    config, nbytes = packed.config, packed.arena_bytes()
+    limits = _limits(config, packed.formats, nbytes, sizes.ctx_size)
+    runtime, reason = sizes.runtime()
+    try:
+        reader = PackedReader(file, packed, sums, runtime)
+        weights = architecture(config.architecture).build(config, reader.matrix, reader.vector)
+    except PackedFileError:
+        return None
+    if progress is not None:
+        progress(nbytes, nbytes)
+    model = Model(config, weights, runtime, limits)
+    notes = (*packed.notes, f"packed cache: mapped from {file.path}")
+    report = _report(model, packed.formats, nbytes, reason, notes)
+    return LoadedModel(model, config, packed.generation, packed.formats, report)
 
 
 def _plan(checkpoint: Checkpoint, dtype: str | None) -> Plan:
@@ -126,10 +198,10 @@ def _plan(checkpoint: Checkpoint, dtype: str | None) -> Plan:
     return plan_folder(matrices, dtype)
 
 
-def _limits(checkpoint: Checkpoint, formats: dict[str, str], ctx_size: int | None) -> StepLimits:
+def _limits(
+    config: ModelConfig, formats: dict[str, str], weights: int, ctx_size: int | None
+) -> StepLimits:
     """Choose the context and compare the memory it needs with what is available."""
-    config = checkpoint.config
-    weights = arena_bytes(checkpoint, formats)
     available = available_memory()
     kv_format = _kv_format(formats)
     per_block = cache_block_bytes(kv_format, config)
@@ -173,11 +245,12 @@ def _step_bytes(config: ModelConfig) -> int:
     return 4 * (rows * widths + logits) + _BASE_BYTES
 
 
-def _report(plan: Plan, model: Model, why_threads: str, checkpoint: Checkpoint) -> tuple[str, ...]:
+def _report(
+    model: Model, formats: dict[str, str], weights: int, why_threads: str, notes: tuple[str, ...]
+) -> tuple[str, ...]:
     limits = model.limits
-    weights = arena_bytes(checkpoint, dict(plan.formats))
-    per_token = cache_block_bytes(limits.kv_format, checkpoint.config) / BLOCK_TOKENS
-    used = sorted(set(plan.formats.values()), key=list(plan.formats.values()).count, reverse=True)
+    per_token = cache_block_bytes(limits.kv_format, model.config) / BLOCK_TOKENS
+    used = sorted(set(formats.values()), key=list(formats.values()).count, reverse=True)
     return (
         f"weights: {_gb(weights)} in {', '.join(used)}",
         f"context: {limits.context} tokens, {per_token / 1024:.0f} KiB each, "
@@ -185,7 +258,7 @@ def _report(plan: Plan, model: Model, why_threads: str, checkpoint: Checkpoint) 
         f"threads: {model.runtime.threads} ({why_threads})",
         f"instruction set: {model.runtime.isa}",
         f"memory walk: {model.tuned}",
-        *plan.notes,
+        *notes,
     )
 
 
