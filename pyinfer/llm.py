@@ -112,10 +112,8 @@ class LLM:
 
         Raises
         ------
-        RequestError
-            The model has no tokenizer.
-        ModelUnsupportedError
-            The model has no template.
+        RequestError, ModelUnsupportedError
+            The model has no tokenizer; it has no template.
         """
         tokenizer = self.tokenizer
         if self._template is None:

@@ -133,3 +133,18 @@ def test_the_embedded_model_answers() -> None:
             token_ids=llm.tokenizer.encode(rendered), params=SamplingParams(temperature=0)
         )
         assert again.token_ids == out.token_ids
+
+
+def test_without_the_tokenizer_token_ids_give_the_same_tokens(
+    tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    params = SamplingParams(temperature=0, max_tokens=5)
+    with pyinfer.load(tokenizer_folder, packed_cache=tmp_path / "packed", ctx_size=512) as llm:
+        expected = llm.generate(token_ids=[5, 6, 7], params=params).token_ids
+    with pyinfer.load(
+        tokenizer_folder, packed_cache=tmp_path / "packed", tokenizer=False, ctx_size=512
+    ) as llm:
+        assert "mapped" in llm.info.report[-1]
+        assert llm.generate(token_ids=[5, 6, 7], params=params).token_ids == expected
+        with pytest.raises(RequestError, match="no tokenizer"):
+            llm.generate("text")

@@ -20,13 +20,21 @@ from pyinfer.model.contract import CONTRACT_VERSION, PANELS_VERSION
 # Version -> format -> hash of the embedded model's logits for 40 tokens.
 LOGITS = {
     1: {
-LOGITS_HERE
+        "f32": "4c8480bfc8e1be7919c6acd8fedce2f9",
+        "f16": "e5cca4eecbf7d7127d975db2bf3ab539",
+        "bf16": "8338875332bc57c800b6ecfffdd7d751",
+        "q8_0": "5a1811fe3ccf341ecfd1148951e34ae8",
+        "q4_0": "cd852f214dde21783d3514cfb9952160",
     },
 }
 # Version -> format -> hash of 40 x 160 packed weights.
 PANELS = {
     1: {
-PANELS_HERE
+        "f32": "473e9134b43a2465826664470e795a8e",
+        "f16": "68b6f49a22e228412269b3f0f80563df",
+        "bf16": "c7f06aa212d2b8462adafe3b9bce0faa",
+        "q8_0": "1b690f219989ffdc26c63949638c1ade",
+        "q4_0": "732c6c69db8d7c3d707d34e5e37067d4",
     },
 }
 
