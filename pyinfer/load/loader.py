@@ -32,8 +32,8 @@ Progress = Callable[[int, int], None]
 class LoadedModel:
     """A model in memory and what was decided on the way.
 
-        Attributes
-        ----------
+    Attributes
+    ---------
         model : Model
         config : ModelConfig
         generation : GenerationDefaults
