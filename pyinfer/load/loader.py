@@ -33,18 +33,15 @@ class LoadedModel:
     """A model in memory and what was decided on the way.
 
     Attributes
-    ---------
-        model : Model
-        config : ModelConfig
-        generation : GenerationDefaults
-    <<<<<<< HEAD
-        tokenizer_source : TokenizerSource or None
-        formats : Mapping[str, str]
-            Format of every matrix by its Hugging Face name.
-    =======
-        report : tuple of str
-            Lines for people: context, memory, threads and why, instruction set, format exceptions,
-            packed cache.
+    ----------
+    model : Model
+    config : ModelConfig
+    generation : GenerationDefaults
+    formats : Mapping[str, str]
+        Format of every matrix by its Hugging Face name.
+    report : tuple of str
+        Lines for people: context, memory, threads and why, instruction set, format exceptions,
+        packed cache.
     """
 
     model: Model
