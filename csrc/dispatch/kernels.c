@@ -14,6 +14,7 @@ PER_FORMAT(unpack);
 PER_FORMAT(quantize);
 PER_FORMAT(dequantize);
 PER_FORMAT(embed);
+pi_fit_fn pi_fit_q4_0_scalar;
 pi_act_a8_fn pi_act_a8_scalar;
 pi_rmsnorm_fn pi_rmsnorm_f32_scalar;
 pi_rope_fn pi_rope_f32_scalar;
@@ -41,6 +42,7 @@ static void fill_scalar(struct pi_kernels *k) {
     SET_FORMATS(k, quantize);
     SET_FORMATS(k, dequantize);
     SET_FORMATS(k, embed);
+    k->fit[PI_FORMAT_Q4_0] = pi_fit_q4_0_scalar;
     k->act_a8 = pi_act_a8_scalar;
     k->rmsnorm = pi_rmsnorm_f32_scalar;
     k->rope = pi_rope_f32_scalar;

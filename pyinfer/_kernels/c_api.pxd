@@ -138,6 +138,8 @@ cdef extern from "pyinfer/kernels.h" nogil:
         void *blocks, const float *x, size_t n) noexcept
     ctypedef void (*pi_dequantize_ptr "pi_dequantize_fn *")(
         float *x, const void *blocks, size_t n) noexcept
+    ctypedef void (*pi_fit_ptr "pi_fit_fn *")(
+        void *blocks, const float *x, const float *importance, size_t n) noexcept
     ctypedef void (*pi_act_a8_ptr "pi_act_a8_fn *")(
         pi_a8_group *out, size_t stride, const float *x, size_t n_groups) noexcept
     ctypedef void (*pi_embed_ptr "pi_embed_fn *")(
@@ -168,6 +170,7 @@ cdef extern from "pyinfer/kernels.h" nogil:
         pi_unpack_ptr unpack[5]
         pi_quantize_ptr quantize[5]
         pi_dequantize_ptr dequantize[5]
+        pi_fit_ptr fit[5]
         pi_embed_ptr embed[5]
         pi_act_a8_ptr act_a8
         pi_rmsnorm_ptr rmsnorm

@@ -78,6 +78,24 @@ class MatrixKernels:
     def quantize(self, fmt: str, x: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Convert float32 (n_rows, n) to file rows uint8 (n_rows, row_bytes)."""
 
+    def can_fit(self, fmt: str) -> bool:
+        """Whether :meth:`fit` searches for this format."""
+
+    def fit(
+        self, fmt: str, x: NDArray[np.float32], importance: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """As :meth:`quantize`, with a small sum of importance times squared error.
+
+        Parameters
+        ----------
+        fmt : str
+            ValueError if :meth:`can_fit` is false.
+        x : float32 (n_rows, n)
+            Weights.
+        importance : float32 (n,)
+            One per input, at least 0.
+        """
+
     def dequantize(self, fmt: str, blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Convert file rows uint8 (n_rows, row_bytes) to float32 (n_rows, n)."""
 

@@ -129,6 +129,29 @@ cdef class MatrixKernels:
             c.pi_fpmode_leave(mode)
         return blocks
 
+    def can_fit(self, fmt):
+        format_info(fmt)
+        return fmt in FORMATS and self.table.fit[<int>FORMATS.index(fmt)] != NULL
+
+    def fit(self, fmt, const float[:, ::1] x, const float[::1] importance):
+        info = format_info(fmt)
+        cdef size_t n_rows = x.shape[0], n = x.shape[1], r
+        require(self.can_fit(fmt), f"there is no search for {fmt}")
+        require(n_rows > 0 and n > 0 and n % info.block_inputs == 0,
+                f"{n} inputs are no multiple of the {info.block_inputs} inputs of a {fmt} block")
+        require(<size_t>importance.shape[0] == n,
+                f"importance of {importance.shape[0]} inputs for rows of {n}")
+        blocks = np.empty((n_rows, n // info.block_inputs * info.block_bytes), dtype=np.uint8)
+        cdef uint8_t[:, ::1] out = blocks
+        cdef c.pi_fit_ptr kernel = self.table.fit[<int>FORMATS.index(fmt)]
+        cdef unsigned int mode
+        with nogil:
+            mode = c.pi_fpmode_enter()
+            for r in range(n_rows):
+                kernel(&out[r, 0], &x[r, 0], &importance[0], n)
+            c.pi_fpmode_leave(mode)
+        return blocks
+
     def dequantize(self, fmt, const uint8_t[:, ::1] blocks):
         info = format_info(fmt)
         cdef size_t n_rows = blocks.shape[0], row_bytes = blocks.shape[1], r

@@ -24,6 +24,7 @@ COMMANDS = {
     "generate": "answer one prompt",
     "bench": "measure prompt and decode speed",
     "convert": "folder to GGUF file, and back",
+    "quantize": "GGUF file in other formats",
     "perplexity": "how well a model predicts a text",
     "imatrix": "measure which inputs of the matrices matter",
     "verify": "replay the published answers of a model",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
@@ -34,9 +34,22 @@ class RowConverter:
         Read by several threads.
     threads : int
         Worker threads.
+    fit : bool
+        Search for the scales with the least error, where there is a search for the format.
+    importance : Mapping, optional
+        Name of a matrix in the checkpoint -> float32 (inputs,): what errors of each input count.
     """
 
-    def __init__(self, checkpoint: Checkpoint, threads: int) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        threads: int,
+        *,
+        fit: bool = False,
+        importance: Mapping[str, npt.NDArray[np.float32]] | None = None,
+    ) -> None:
+        self._fit = fit
+        self._importance = importance or {}
         self._checkpoint = checkpoint
         self._kernels = Kernels()
         self._threads = threads
@@ -71,10 +84,18 @@ class RowConverter:
             return raw
         values = as_f32(self._kernels, info.dtype, raw)
         _check_finite(info, first, values, "holds NaN or infinity")
-        out = self._kernels.quantize(dtype, values)
+        out = self._quantize(info, values, dtype)
         if dtype == "f16":
             _check_finite(info, first, out.view(np.float16), "does not fit into f16")
         return out
+
+    def _quantize(self, info: TensorInfo, values: npt.NDArray[np.float32], dtype: str) -> Bytes:
+        if not (self._fit and self._kernels.can_fit(dtype)):
+            return self._kernels.quantize(dtype, values)
+        weight = self._importance.get(info.name)
+        if weight is None:
+            weight = np.ones(info.cols, np.float32)
+        return self._kernels.fit(dtype, values, weight)
 
     def __enter__(self) -> RowConverter:
         return self

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from pyinfer.convert.gguf_writer import GgufWriter, OutputTensor, Pair
 from pyinfer.convert.model_pairs import architecture_pairs, general_pairs, sampling_pairs
@@ -14,7 +17,7 @@ from pyinfer.convert.vocabulary_pairs import vocabulary_pairs
 from pyinfer.load.checkpoint import Checkpoint, FolderTokenizer
 from pyinfer.load.formats import FLOATS
 from pyinfer.load.gguf_header import STRING
-from pyinfer.load.names import gguf_name
+from pyinfer.load.names import gguf_name, hf_name
 from pyinfer.machine import default_threads
 from pyinfer.quant.plan import FileRules, ModelShape, Plan, plan_file
 
@@ -135,12 +138,15 @@ def write_gguf(
     pairs: Sequence[Pair],
     plan: Plan,
     *,
+    importance: Mapping[str, npt.NDArray[np.float32]] | None = None,
+    fit: bool = False,
     force: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Written:
     """Write all tensors of a checkpoint in the formats of a plan; parameters and errors as
-    :func:`folder_to_gguf`. ``plan`` has the GGUF names.
+    :func:`folder_to_gguf`. ``plan`` and ``importance`` have the GGUF names; see
+    :class:`~pyinfer.convert.rows.RowConverter` for ``importance`` and ``fit``.
     """
     tensors = [
         OutputTensor(stored_name(name), plan.formats[stored_name(name)], info.shape)
@@ -150,7 +156,12 @@ def write_gguf(
     done = 0
     with (
         GgufWriter(out, pairs, tensors, force=force) as writer,
-        RowConverter(checkpoint, threads or default_threads().count) as rows,
+        RowConverter(
+            checkpoint,
+            threads or default_threads().count,
+            fit=fit,
+            importance={hf_name(name) or name: v for name, v in (importance or {}).items()},
+        ) as rows,
     ):
         for info, tensor in zip(checkpoint.tensors.values(), tensors, strict=True):
             for data in rows.slices(info, tensor.dtype):

@@ -62,6 +62,11 @@ typedef void pi_unpack_fn(uint8_t *rows, const uint8_t *panel, size_t row_bytes,
 typedef void pi_quantize_fn(void *blocks, const float *x, size_t n);
 typedef void pi_dequantize_fn(float *x, const void *blocks, size_t n);
 
+/* As pi_quantize_fn, with the scales and codes that have a small sum of importance * error^2, never
+ * a larger one than the reference's. `importance` has n entries >= 0; a block of zeros counts all
+ * of its weights alike. */
+typedef void pi_fit_fn(void *blocks, const float *x, const float *importance, size_t n);
+
 /* n_groups * 128 inputs of one token, into records `stride` records apart. */
 typedef void pi_act_a8_fn(struct pi_a8_group *out, size_t stride, const float *x, size_t n_groups);
 

@@ -12,6 +12,7 @@ struct pi_kernels {
     pi_unpack_fn *unpack[PI_FORMAT_COUNT];
     pi_quantize_fn *quantize[PI_FORMAT_COUNT];
     pi_dequantize_fn *dequantize[PI_FORMAT_COUNT];
+    pi_fit_fn *fit[PI_FORMAT_COUNT]; /* NULL for formats without a search */
     pi_embed_fn *embed[PI_FORMAT_COUNT];
     pi_act_a8_fn *act_a8;
     pi_rmsnorm_fn *rmsnorm;
