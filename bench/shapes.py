@@ -21,6 +21,12 @@ class Shape:
     K: int
     V: int
 
+    @property
+    def body_macs(self) -> int:
+        """Multiply-adds of one token in the matrices of all layers, without the head."""
+        parts = self.matrices()
+        return self.layers * sum(r * c for name, (r, c) in parts.items() if name != "head")
+
     def matrices(self) -> dict[str, tuple[int, int]]:
         """Rows and inputs of the matrices of a layer and of the head, as the ops read them."""
         return {
@@ -39,5 +45,7 @@ SHAPES = {
         Shape("7b", 28, 3584, 18944, 28, 4, 128, 152064),
         Shape("14b", 48, 5120, 13824, 40, 8, 128, 152064),
         Shape("32b", 64, 5120, 27648, 40, 8, 128, 152064),
+        # As many layers as 1.5b and next to nothing to compute: what a step costs besides.
+        Shape("empty", 28, 128, 128, 1, 1, 128, 256),
     )
 }

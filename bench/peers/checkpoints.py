@@ -5,8 +5,8 @@ llama.cpp's ``--pure`` makes), so the bytes read per token are exact. The vocabu
 one, so other engines accept the file. Weights are random with scales that keep activations and
 logits finite and sane; the file is written in slices, so memory stays below 300 MB.
 
-    python bench/peers/checkpoints.py 1.5b q4_0 /data/bench
-    python bench/peers/checkpoints.py 1.5b folder /data/bench
+    python -m bench.peers.checkpoints 1.5b q4_0 /data/bench
+    python -m bench.peers.checkpoints 1.5b folder /data/bench
 
 The vocabulary comes from the folder that PYINFER_TEST_DATA names, or from ``--vocabulary``.
 """
@@ -25,11 +25,8 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-SHAPES: dict[str, dict[str, int]] = {
-    "1.5b": {"d": 1536, "f": 8960, "layers": 28, "heads": 12, "kv": 2, "vocab": 151936},
-    "7b": {"d": 3584, "f": 18944, "layers": 28, "heads": 28, "kv": 4, "vocab": 152064},
-}
-HEAD_DIM = 128
+from bench.shapes import SHAPES, Shape
+
 GGUF_FORMATS = ("q4_0", "q8_0", "f16", "bf16", "f32")
 
 _SLICE_VALUES = 8 << 20
@@ -52,9 +49,9 @@ class Tensor:
 def tensors(shape: str) -> Iterator[Tensor]:
     """Yield the tensors of a shape in the order of the graph."""
     s = SHAPES[shape]
-    d, f, q_rows, kv_rows = s["d"], s["f"], s["heads"] * HEAD_DIM, s["kv"] * HEAD_DIM
+    d, f, q_rows, kv_rows = s.D, s.F, s.H * s.K, s.G * s.K
     # The two matrices that write to the residual stream share its growth over the layers.
-    residual = (2 * s["layers"]) ** -0.5
+    residual = (2 * s.layers) ** -0.5
     layer = (
         ("input_layernorm.weight", "attn_norm.weight", (d,), 0.0),
         ("self_attn.q_proj.weight", "attn_q.weight", (q_rows, d), d**-0.5),
@@ -69,12 +66,12 @@ def tensors(shape: str) -> Iterator[Tensor]:
         ("mlp.up_proj.weight", "ffn_up.weight", (f, d), d**-0.5),
         ("mlp.down_proj.weight", "ffn_down.weight", (d, f), residual * 2 * f**-0.5),
     )
-    yield Tensor("model.embed_tokens.weight", "token_embd.weight", (s["vocab"], d), 1.0)
-    for i in range(s["layers"]):
+    yield Tensor("model.embed_tokens.weight", "token_embd.weight", (s.V, d), 1.0)
+    for i in range(s.layers):
         for hf, name, size, deviation in layer:
             yield Tensor(f"model.layers.{i}.{hf}", f"blk.{i}.{name}", size, deviation)
     yield Tensor("model.norm.weight", "output_norm.weight", (d,), 0.0)
-    yield Tensor("lm_head.weight", "output.weight", (s["vocab"], d), 2 * d**-0.5)
+    yield Tensor("lm_head.weight", "output.weight", (s.V, d), 2 * d**-0.5)
 
 
 def stored_bytes(tensor: Tensor, fmt: str) -> int:
@@ -214,15 +211,15 @@ def write_gguf(path: Path, shape: str, fmt: str, vocabulary: Vocabulary, seed: i
     metadata: dict[str, Any] = {
         "general.name": f"random {shape}",
         "general.quantization_version": 2,
-        "qwen2.block_count": s["layers"],
+        "qwen2.block_count": s.layers,
         "qwen2.context_length": 131072,
-        "qwen2.embedding_length": s["d"],
-        "qwen2.feed_forward_length": s["f"],
-        "qwen2.attention.head_count": s["heads"],
-        "qwen2.attention.head_count_kv": s["kv"],
+        "qwen2.embedding_length": s.D,
+        "qwen2.feed_forward_length": s.F,
+        "qwen2.attention.head_count": s.H,
+        "qwen2.attention.head_count_kv": s.G,
         "qwen2.rope.freq_base": 10000.0,
         "qwen2.attention.layer_norm_rms_epsilon": 1e-6,
-        **vocabulary.gguf_metadata(s["vocab"]),
+        **vocabulary.gguf_metadata(s.V),
     }
     for key, value in metadata.items():
         if isinstance(value, bool):
@@ -255,8 +252,11 @@ def write_gguf(path: Path, shape: str, fmt: str, vocabulary: Vocabulary, seed: i
     return partial.replace(path)
 
 
-def write_folder(path: Path, shape: str, vocabulary: Vocabulary, seed: int = 0) -> Path:
-    """Write a Hugging Face folder in bf16, in shards of at most 5 GB; return ``path``."""
+def write_folder(path: Path, shape: str, vocabulary: Vocabulary | None, seed: int = 0) -> Path:
+    """Write a Hugging Face folder in bf16, in shards of at most 5 GB; return ``path``.
+
+    Without a vocabulary the folder has no tokenizer.
+    """
     s = SHAPES[shape]
     path.mkdir(parents=True, exist_ok=True)
     shards: list[list[Tensor]] = [[]]
@@ -275,32 +275,13 @@ def write_folder(path: Path, shape: str, vocabulary: Vocabulary, seed: int = 0) 
             name = f"model-{i + 1:05}-of-{len(shards):05}.safetensors"
         _write_shard(path / name, shard, rng)
         weight_map |= {t.hf: name for t in shard}
-    config = {
-        "architectures": ["Qwen2ForCausalLM"],
-        "model_type": "qwen2",
-        "hidden_act": "silu",
-        "hidden_size": s["d"],
-        "intermediate_size": s["f"],
-        "num_hidden_layers": s["layers"],
-        "num_attention_heads": s["heads"],
-        "num_key_value_heads": s["kv"],
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-6,
-        "rope_theta": 10000,
-        "tie_word_embeddings": False,
-        "torch_dtype": "bfloat16",
-        "use_sliding_window": False,
-        "vocab_size": s["vocab"],
-        "bos_token_id": 151643,
-        "eos_token_id": 151643,
-    }
-    sampling = {"bos_token_id": 151646, "eos_token_id": 151643, "do_sample": True}
-    files: dict[str, Any] = {
-        "config.json": config,
-        "generation_config.json": sampling | {"temperature": 0.6, "top_p": 0.95},
-        "tokenizer.json": vocabulary.tokenizer_json(),
-        "tokenizer_config.json": vocabulary.tokenizer_config,
-    }
+    files: dict[str, Any] = {"config.json": _hf_config(s)}
+    if vocabulary is not None:
+        ends = {"bos_token_id": 151646, "eos_token_id": 151643}
+        sampling = {"do_sample": True, "temperature": 0.6, "top_p": 0.95}
+        files["generation_config.json"] = ends | sampling
+        files["tokenizer.json"] = vocabulary.tokenizer_json()
+        files["tokenizer_config.json"] = vocabulary.tokenizer_config
     if len(shards) > 1:
         total = sum(stored_bytes(t, "bf16") for t in tensors(shape))
         files["model.safetensors.index.json"] = {
@@ -310,6 +291,26 @@ def write_folder(path: Path, shape: str, vocabulary: Vocabulary, seed: int = 0) 
     for name, value in files.items():
         (path / name).write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
     return path
+
+
+def _hf_config(s: Shape) -> dict[str, Any]:
+    return {
+        "architectures": ["Qwen2ForCausalLM"],
+        "model_type": "qwen2",
+        "hidden_act": "silu",
+        "hidden_size": s.D,
+        "intermediate_size": s.F,
+        "num_hidden_layers": s.layers,
+        "num_attention_heads": s.H,
+        "num_key_value_heads": s.G,
+        "max_position_embeddings": 131072,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 10000,
+        "tie_word_embeddings": False,
+        "torch_dtype": "bfloat16",
+        "use_sliding_window": False,
+        "vocab_size": s.V,
+    }
 
 
 def _write_shard(path: Path, shard: list[Tensor], rng: np.random.Generator) -> None:
@@ -343,7 +344,7 @@ def ensure(folder: Path, shape: str, fmt: str, vocabulary: Path) -> Path:
 def main() -> None:
     """Write one checkpoint and print its path."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("shape", choices=sorted(SHAPES))
+    parser.add_argument("shape", choices=sorted(set(SHAPES) - {"empty"}))
     parser.add_argument("format", choices=("folder", *GGUF_FORMATS))
     parser.add_argument("out", type=Path, help="folder to write into")
     parser.add_argument("--vocabulary", type=Path, default=os.environ.get("PYINFER_TEST_DATA"))

@@ -1,39 +1,89 @@
 """Engines side by side on one file: interleaved rounds, medians, ratios, shares of the limit.
 
-    python -m bench.peers.compare --model FILE --threads 2 --rounds 5 --out runs/q4_0.json
+    python -m bench.peers.compare --model FILE --tests pp512,tg32@4096 --out RUN.json \\
+        --binary "llama-bench=/opt/llama.cpp/llama-bench" --binary "ik=/opt/ik/llama-bench -rtr 1"
 
-The engines run in processes of their own and take turns (A B A B), so drift of a shared machine
-hits both alike. ``--peer-python`` names the interpreter that has llama-cpp-python (extra
-``[peers]``); by default this one.
+Engines that stay loaded run in processes of their own; within a round every test is measured on all
+engines in turn (A B A B), right after the limits of the machine, so drift of a shared machine hurts
+all alike. ``--peer-python`` names an interpreter that has llama-cpp-python (extra ``[peers]``).
+``--isa`` caps pyinfer's instruction set, for binaries that are built with less.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-MACS_PER_TOKEN = {"1.5b": 1.31e9, "7b": 6.53e9}  # body, without the head
+from bench.peers.binaries import Binary, BinaryEngine
+from bench.peers.measure import Measure
+from pyinfer.diagnose.limits import Limits
+from pyinfer.diagnose.roofline import Workload
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What to compare.
+
+    Attributes
+    ----------
+    model : str
+    peer_model : str
+        The same weights in a file that the peers read; ``model`` itself if empty.
+    tests : sequence of Measure
+    threads, rounds : int
+    peer_python : str
+        Interpreter with llama-cpp-python; empty: without it.
+    binaries : sequence of Binary
+    isa : str
+        Cap of pyinfer's instruction set, empty for none.
+    kernel : bool
+        Also measure pyinfer's bare GEMM kernel in every round.
+    """
+
+    model: str
+    tests: Sequence[Measure]
+    peer_model: str = ""
+    threads: int = 2
+    rounds: int = 3
+    peer_python: str = ""
+    binaries: Sequence[Binary] = ()
+    isa: str = ""
+    kernel: bool = False
+
+
 class Process:
-    """One engine behind pipes."""
+    """One engine of :mod:`bench.peers.engines` behind pipes."""
 
-    name: str
-    command: list[str]
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(self, name: str, python: str, model: str, plan: Comparison) -> None:
+        self.name = name
+        context = max(measure.room for measure in plan.tests) + 64
+        sequences = max(measure.sequences for measure in plan.tests)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        if name == "pyinfer" and plan.isa:
+            environment["PYINFER_ISA"] = plan.isa
+        if python != sys.executable:  # its packages are its own; bench is found from here
+            environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
         self._child = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [
+                *(python, "-m", "bench.peers.engines", name, "--model", model),
+                *("--threads", str(plan.threads), "--context", str(context)),
+                *("--sequences", str(sequences)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
         )
-        self.load = self._read()["ready"]
+        self.load: float | None = self._read()["ready"]
 
     def ask(self, command: str) -> dict[str, Any]:
         """Send a command and wait for the answer."""
@@ -41,6 +91,15 @@ class Process:
         self._child.stdin.write(command + "\n")
         self._child.stdin.flush()
         return self._read()
+
+    def seconds(self, measure: Measure) -> float | None:
+        """Seconds for one figure."""
+        seconds = self.ask(f"measure {measure}")["seconds"]
+        return None if seconds is None else float(seconds)
+
+    def info(self) -> dict[str, Any]:
+        """What runs."""
+        return self.ask("info")
 
     def close(self) -> None:
         """End the process."""
@@ -57,117 +116,139 @@ class Process:
         return dict(json.loads(line))
 
 
-def start(name: str, python: str, arguments: argparse.Namespace) -> Process:
-    """Start an engine process."""
-    context = max(arguments.prompt, arguments.depth + arguments.decode) + 64
-    return Process(
-        name,
-        [
-            *(python, "-m", "bench.peers.engines", name),
-            *("--model", arguments.model, "--threads", str(arguments.threads)),
-            *("--context", str(context)),
-        ],
-    )
-
-
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
+def run(plan: Comparison) -> dict[str, Any]:
     """Run all rounds and collect every single figure."""
-    tests = {
-        f"pp{arguments.prompt}": (f"prompt {arguments.prompt}", arguments.prompt),
-        f"tg{arguments.decode}@{arguments.depth}": (
-            f"decode {arguments.decode} {arguments.depth}",
-            arguments.decode,
-        ),
+    peer_model = plan.peer_model or plan.model
+    ours = Process("pyinfer", sys.executable, plan.model, plan)
+    engines: list[Process | BinaryEngine] = [ours]
+    if plan.peer_python:
+        engines.append(Process("llama.cpp", plan.peer_python, peer_model, plan))
+    engines += [BinaryEngine(binary, peer_model, plan.threads) for binary in plan.binaries]
+    info = ours.info()
+    tests: dict[str, dict[str, Any]] = {
+        str(measure): {"limits": [], "rates": {engine.name: [] for engine in engines}}
+        for measure in plan.tests
     }
-    ours = start("pyinfer", sys.executable, arguments)
-    engines = [ours]
-    if not arguments.alone:
-        engines.append(start("llama_cpp", arguments.peer_python, arguments))
-    limits = []
     for engine in engines:
-        engine.ask("prompt 32")  # page in, wake up
-    for _ in range(arguments.rounds):
-        limits.append(ours.ask("limits"))
-        for test, (command, tokens) in tests.items():
+        if isinstance(engine, Process):
+            engine.seconds(Measure("pp", 32))  # page in, wake up
+    kernel = []
+    for _ in range(plan.rounds):
+        if plan.kernel:
+            kernel.append(ours.ask(f"kernel {info['format']}"))
+        for measure in plan.tests:
+            figures = tests[str(measure)]
+            figures["limits"].append(ours.ask("limits"))
             for engine in engines:
-                rate = tokens / engine.ask(command)["seconds"]
-                engine.seconds.setdefault(test, []).append(rate)
+                seconds = engine.seconds(measure)
+                figures["rates"][engine.name].append(seconds and measure.tokens / seconds)
     result = {
-        "model": Path(arguments.model).name,
-        "shape": arguments.shape,
-        "threads": arguments.threads,
-        "limits": limits,
-        "engines": {
-            e.name: {"info": e.ask("info"), "load_seconds": e.load, "tokens_per_second": e.seconds}
-            for e in engines
-        },
+        "model": Path(plan.model).name,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "threads": plan.threads,
+        "isa": info["isa"],
+        "format": info["format"],
+        "cpu": info["cpu"],
+        "tests": tests,
+        "kernel": kernel,
+        "engines": {e.name: {"info": e.info(), "load_seconds": e.load} for e in engines},
     }
+    for figures in tests.values():
+        for name in [n for n, rates in figures["rates"].items() if None in rates]:
+            del figures["rates"][name]
     for engine in engines:
         engine.close()
     return result
 
 
-def median_and_spread(values: list[float]) -> str:
-    """Median with the range."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
-
-
-def shares(result: dict[str, Any], test: str) -> list[float]:
-    """Share of the limit of its own round that each run of ours reached.
-
-    Decode is measured against reading the weights, prompts against the multiplier that the format
-    uses: 8-bit dot products for quantized weights, f32 multiply-adds for float weights.
+def limit_rates(result: dict[str, Any], test: str) -> list[float]:
+    """Tokens per second that the machine allowed in each round: reading weights and cache, or
+    multiplying, whichever takes longer.
     """
-    ours = result["engines"]["pyinfer"]
-    info, rates = ours["info"], ours["tokens_per_second"][test]
-    if test.startswith("tg"):
-        return [
-            rate * info["bytes_per_token"] / limit["read"]
-            for rate, limit in zip(rates, result["limits"], strict=True)
-        ]
-    kind = "int8" if info["quantized"] else "f32"
-    operations = 2 * MACS_PER_TOKEN[result["shape"]]
-    return [
-        rate * operations / limit[kind] for rate, limit in zip(rates, result["limits"], strict=True)
-    ]
+    info = result["engines"]["pyinfer"]["info"]
+    work, measure = Workload(**info["work"]), Measure.parse(test)
+    rates = []
+    for found in result["tests"][test]["limits"]:
+        limits = Limits(**found)
+        if measure.kind == "pp":
+            chunk = max(1, info["step_tokens"] // measure.sequences)
+            seconds = work.prompt_seconds(
+                limits, measure.n, measure.depth, measure.sequences, chunk
+            )
+        else:
+            seconds = work.decode_seconds(limits, measure.n, measure.depth, measure.sequences)
+        rates.append(measure.tokens / seconds)
+    return rates
+
+
+def shares(result: dict[str, Any], test: str, engine: str = "pyinfer") -> list[float]:
+    """Share of the limit of its own round that each run of an engine reached."""
+    rates = result["tests"][test]["rates"][engine]
+    return [rate / top for rate, top in zip(rates, limit_rates(result, test), strict=True)]
+
+
+def ratios(result: dict[str, Any], test: str, peer: str) -> list[float]:
+    """Our rate over a peer's, round by round."""
+    rates = result["tests"][test]["rates"]
+    return [a / b for a, b in zip(rates["pyinfer"], rates[peer], strict=True)]
+
+
+def median_and_spread(values: Sequence[float], digits: int = 2) -> str:
+    """Median with the range."""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
 def show(result: dict[str, Any]) -> None:
     """Print the table of one run."""
-    read = statistics.median(limit["read"] for limit in result["limits"])
-    int8 = statistics.median(limit["int8"] for limit in result["limits"])
-    ours = result["engines"]["pyinfer"]
-    print(f"model {result['model']}, {result['threads']} threads, {ours['info']['isa']}")
-    print(f"limits: read {read / 1e9:.1f} GB/s, int8 {int8 / 1e9:.0f} Gop/s")
-    for test, values in ours["tokens_per_second"].items():
+    print(f"{result['model']}, {result['threads']} threads, {result['isa']}, {result['cpu']}")
+    for test, figures in result["tests"].items():
+        limits = {
+            kind: statistics.median(limit[kind] for limit in figures["limits"]) / 1e9
+            for kind in ("read", "int8", "f32")
+        }
         share = statistics.median(shares(result, test))
-        line = f"{test:12} pyinfer {median_and_spread(values)}  share {share:.1%}"
-        for name, engine in result["engines"].items():
-            if name == "pyinfer":
-                continue
-            theirs = engine["tokens_per_second"][test]
-            ratios = [a / b for a, b in zip(values, theirs, strict=True)]
-            line += f"  {name} {median_and_spread(theirs)}  ratio {median_and_spread(ratios)}"
-        print(line)
+        line = f"{test:12} pyinfer {median_and_spread(figures['rates']['pyinfer'])}"
+        line += f"  {share:.1%} of {statistics.median(limit_rates(result, test)):.1f}"
+        for peer, theirs in figures["rates"].items():
+            if peer != "pyinfer":
+                ratio = median_and_spread(ratios(result, test, peer))
+                line += f"  {peer} {median_and_spread(theirs)} ratio {ratio}"
+        print(line + f"  [read {limits['read']:.1f} GB/s, int8 {limits['int8']:.0f} Gop/s]")
+    for figures in result["kernel"]:
+        print(f"kernel {figures['ops'] / 1e9:.0f} of {figures['int8'] / 1e9:.0f} Gop/s")
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", required=True)
-    parser.add_argument("--shape", choices=sorted(MACS_PER_TOKEN), default="1.5b")
+    parser.add_argument("--peer-model", default="", help="the same weights for the peers")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--prompt", type=int, default=512)
-    parser.add_argument("--decode", type=int, default=32)
-    parser.add_argument("--depth", type=int, default=0)
-    parser.add_argument("--alone", action="store_true", help="without a peer")
-    parser.add_argument("--peer-python", default=sys.executable)
+    parser.add_argument("--tests", default="pp512,tg128", help="pp512,tg128@4096,tg32x8")
+    parser.add_argument("--peer-python", default="", help="interpreter with llama-cpp-python")
+    parser.add_argument(
+        "--binary", type=Binary.parse, action="append", default=[], metavar="NAME=PATH [FLAGS]"
+    )
+    parser.add_argument("--isa", default="", help="cap pyinfer's instruction set")
+    parser.add_argument("--kernel", action="store_true", help="measure the GEMM kernel, too")
     parser.add_argument("--out", type=Path, help="save every figure as JSON")
-    arguments = parser.parse_args()
-    result = run(arguments)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    args = parser.parse_args()
+    plan = Comparison(
+        model=args.model,
+        tests=[Measure.parse(text) for text in args.tests.split(",")],
+        peer_model=args.peer_model,
+        threads=args.threads,
+        rounds=args.rounds,
+        peer_python=args.peer_python,
+        binaries=args.binary,
+        isa=args.isa,
+        kernel=args.kernel,
+    )
+    result = run(plan)
+    if args.out:
+        args.out.write_text(json.dumps(result, indent=1) + "\n")
     show(result)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -13,24 +11,19 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from bench.peers import checkpoints
+from bench.shapes import SHAPES, Shape
 from pyinfer.load.checkpoint import FolderTokenizer, GgufTokenizer, open_checkpoint
 
-SOURCE = Path(__file__).parents[2] / "bench" / "peers" / "checkpoints.py"
-TINY = {"d": 256, "f": 288, "layers": 2, "heads": 2, "kv": 1, "vocab": 151936}
+TINY = Shape("tiny", layers=2, D=256, F=288, H=2, G=1, K=128, V=151936)
 
 
 @pytest.fixture
 def writer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Load the script, with one tiny shape added and slices that end inside tensors."""
-    spec = importlib.util.spec_from_file_location("bench_peers_checkpoints", SOURCE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    module.SHAPES["tiny"] = TINY
-    module._SLICE_VALUES = 32 * 1000
-    return module
+    """The module, with one tiny shape added and slices that end inside tensors."""
+    monkeypatch.setitem(SHAPES, "tiny", TINY)
+    monkeypatch.setattr(checkpoints, "_SLICE_VALUES", 32 * 1000)
+    return checkpoints
 
 
 @pytest.mark.parametrize("fmt", ["q4_0", "q8_0", "bf16"])
