@@ -1,9 +1,10 @@
-"""Writes the generated blocks of docs/PERFORMANCE.md and README.md from saved runs.
+"""Writes the generated blocks of docs/PERFORMANCE.md and README.md, and the plots, from saved runs.
 
     python -m bench.report
 
-Inputs: ``docs/runs/*.json`` of ``bench.peers.compare --out`` and of ``pytest bench
---benchmark-json``, and the accuracy figures of the embedded model. Nothing is typed by hand.
+Inputs: ``docs/runs/*.json`` of ``bench.peers.compare --out``, ``bench.peers.run_goals`` (files
+``goal-<line>.json``) and ``pytest bench --benchmark-json``, and the accuracy figures of the
+embedded model. Nothing is typed by hand.
 """
 
 from __future__ import annotations
@@ -11,15 +12,23 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.peers.compare import median_and_spread, shares
+from bench import plots
+from bench.peers.compare import limit_rates, median_and_spread, ratios, shares
+from bench.peers.goals import LINES, verdicts, written
+from bench.peers.measure import Measure
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "docs" / "runs"
+PLOTS = ROOT / "docs" / "plots"
 ACCURACY = ROOT / "pyinfer" / "demo" / "accuracy.json"
+PLOTTED = "random-1.5b-"  # checkpoints of the shape that the plots show
+README_RUNS = ("goal-prompt-q4_0", "goal-decode-q4_0", "goal-decode-4096")
+
+Runs = Mapping[str, dict[str, Any]]
 
 
 def table(header: list[str], rows: Iterable[list[str]]) -> str:
@@ -28,56 +37,90 @@ def table(header: list[str], rows: Iterable[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def load_runs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the comparisons and the benchmark files, by file name."""
-    comparisons, benchmarks = [], []
-    for path in sorted(RUNS.glob("*.json")):
+def load_runs(folder: Path = RUNS) -> tuple[Runs, Runs, Runs]:
+    """Return comparisons, goal runs of all kinds and benchmark files, each by file name."""
+    comparisons, goals, benchmarks = {}, {}, {}
+    for path in sorted(folder.glob("*.json")):
         data = json.loads(path.read_text(encoding="utf-8"))
-        (benchmarks if "benchmarks" in data else comparisons).append(data)
-    return comparisons, benchmarks
+        if not isinstance(data, dict):
+            continue
+        if "benchmarks" in data:
+            benchmarks[path.stem] = data
+        if "tests" in data and "engines" in data:
+            comparisons[path.stem] = data
+        if path.stem.startswith("goal-"):
+            goals[path.stem.removeprefix("goal-")] = data
+    return comparisons, goals, benchmarks
 
 
-def end_to_end(runs: list[dict[str, Any]]) -> str:
-    """Tokens per second of each run beside its limits and peers."""
-    blocks = []
-    for run in runs:
-        ours = run["engines"]["pyinfer"]
-        read, int8, f32 = (
-            statistics.median(limit[kind] for limit in run["limits"])
-            for kind in ("read", "int8", "f32")
-        )
-        peers = [name for name in run["engines"] if name != "pyinfer"]
-        rows = []
-        for test, values in ours["tokens_per_second"].items():
-            row = [test, median_and_spread(values)]
-            row.append(f"{statistics.median(shares(run, test)):.0%}")
-            for peer in peers:
-                theirs = run["engines"][peer]["tokens_per_second"][test]
-                ratio = [a / b for a, b in zip(values, theirs, strict=True)]
-                row += [median_and_spread(theirs), median_and_spread(ratio)]
-            rows.append(row)
-        columns = ["test", "pyinfer tok/s", "share of the limit"]
-        columns += [text for peer in peers for text in (f"{peer} tok/s", "ratio")]
-        blocks.append(
-            f"**{run['model']}**, {run['threads']} threads, {ours['info']['isa']}, "
-            f"{ours['info']['cpu']}; limits of the run: read {read / 1e9:.1f} GB/s, "
-            f"int8 {int8 / 1e9:.0f} Gop/s, f32 {f32 / 1e9:.0f} GFLOP/s. "
-            f"Median (lowest to highest) of {len(run['limits'])} interleaved rounds.\n\n"
-            + table(columns, rows)
-        )
-    return "\n\n".join(blocks)
-
-
-def kernels(runs: list[dict[str, Any]]) -> str:
-    """Rates of the single kernels."""
+def goal_table(goals: Runs) -> str:
+    """Goal and figure of every line that was run."""
     rows = []
-    for run in runs:
+    for line in LINES:
+        if line.name not in goals:
+            continue
+        for verdict in verdicts(line, goals[line.name]):
+            sign = "<=" if verdict.at_most else ">="
+            rows.append(
+                [
+                    line.what,
+                    verdict.what,
+                    f"{sign} {written(verdict.goal, verdict.unit)}",
+                    written(verdict.reached, verdict.unit),
+                    "yes" if verdict.held else "**no**",
+                ]
+            )
+    return table(["line", "figure", "goal", "reached", "held"], rows) if rows else ""
+
+
+def end_to_end(runs: Runs) -> str:
+    """Tokens per second of each run beside its limits and peers."""
+    rows, cpus = [], set()
+    for run in runs.values():
+        cpus.add(run["cpu"])
+        for test, figures in run["tests"].items():
+            limits = {
+                kind: statistics.median(limit[kind] for limit in figures["limits"]) / 1e9
+                for kind in ("read", "int8", "f32")
+            }
+            peers = [
+                f"{name} {median_and_spread(theirs, 1)}, ratio "
+                f"{statistics.median(ratios(run, test, name)):.2f}"
+                for name, theirs in figures["rates"].items()
+                if name != "pyinfer"
+            ]
+            rows.append(
+                [
+                    run["model"],
+                    str(run["threads"]),
+                    run["isa"],
+                    test,
+                    median_and_spread(figures["rates"]["pyinfer"], 1),
+                    f"{statistics.median(limit_rates(run, test)):.1f}",
+                    f"{statistics.median(shares(run, test)):.0%}",
+                    "; ".join(peers),
+                    f"{limits['read']:.1f} / {limits['int8']:.0f} / {limits['f32']:.0f}",
+                ]
+            )
+    if not rows:
+        return ""
+    columns = ["file", "threads", "level", "test", "pyinfer tok/s", "limit tok/s", "share"]
+    columns += ["others tok/s", "read GB/s / int8 / f32 Gop/s"]
+    return f"On {', '.join(sorted(cpus))}.\n\n" + table(columns, rows)
+
+
+def kernels(runs: Runs) -> str:
+    """Rates of the single kernels and ops."""
+    rows = []
+    for run in runs.values():
         for bench in run["benchmarks"]:
             facts = bench["extra_info"]
             if "Gop/s" in facts:
-                rate, speed = facts["GB/s"], facts["Gop/s"]
-                rows.append([bench["group"] or "", bench["name"], f"{rate:.1f}", f"{speed:.0f}"])
-    return table(["group", "benchmark", "GB/s", "Gop/s"], rows) if rows else ""
+                rate, speed = f"{facts['GB/s']:.1f}", f"{facts['Gop/s']:.0f}"
+                share = f"{facts['share']:.0%}" if "share" in facts else ""
+                rows.append([bench["group"] or "", bench["name"], rate, speed, share])
+    header = ["group", "benchmark", "GB/s", "Gop/s", "share of the limit"]
+    return table(header, rows) if rows else ""
 
 
 def formats(accuracy: dict[str, Any]) -> str:
@@ -89,6 +132,67 @@ def formats(accuracy: dict[str, Any]) -> str:
     return table(["format", "right", "share"], rows)
 
 
+def _plain(runs: Runs) -> list[tuple[dict[str, Any], str, Measure]]:
+    """Every test of the plotted shape that ran on the best instruction set of its machine."""
+    return [
+        (run, test, Measure.parse(test))
+        for name, run in runs.items()
+        for test in run["tests"]
+        if run["model"].startswith(PLOTTED) and not name.endswith("avx2")
+    ]
+
+
+def _rooflines(runs: Runs, kind: str) -> dict[str, dict[str, float]]:
+    """Share of the limit by format and engine."""
+    found: dict[str, dict[str, float]] = {}
+    for run, test, measure in _plain(runs):
+        usual = measure.kind == kind and not measure.depth and measure.sequences == 1
+        if not usual or run["threads"] == 1 or (kind == "pp" and measure.n != 512):
+            continue
+        for engine in run["tests"][test]["rates"]:
+            group = found.setdefault(run["format"], {})
+            group.setdefault(engine, statistics.median(shares(run, test, engine)))
+    return found
+
+
+def _curves(runs: Runs, axis: str) -> dict[str, list[tuple[float, float]]]:
+    """Decode of q4_0 against ``depth``, ``sequences`` or ``threads``, the others being usual."""
+    usual = {"depth": 0, "sequences": 1, "threads": 2}
+    curves: dict[str, dict[float, float]] = {}
+    for run, test, measure in _plain(runs):
+        here = {"depth": measure.depth, "sequences": measure.sequences, "threads": run["threads"]}
+        if run["format"] != "q4_0" or measure.kind != "tg":
+            continue
+        if any(here[name] != value for name, value in usual.items() if name != axis):
+            continue
+        for engine, rates in run["tests"][test]["rates"].items():
+            curves.setdefault(engine, {}).setdefault(here[axis], statistics.median(rates))
+        top = statistics.median(limit_rates(run, test))
+        curves.setdefault("limit", {}).setdefault(here[axis], top)
+    return {name: list(points.items()) for name, points in curves.items()}
+
+
+def draw(runs: Runs, folder: Path = PLOTS) -> str:
+    """Write the plots that the runs have figures for; return the lines that show them."""
+    shown = []
+    for kind, words in (("tg", "decode"), ("pp", "prompt of 512 tokens")):
+        found = _rooflines(runs, kind)
+        if found:
+            plots.bars(folder / f"roofline-{kind}.svg", f"Share of the limit: {words}", found)
+            shown.append((f"roofline-{kind}", f"Share of the limit per format: {words}"))
+    for axis, label, log in (
+        ("depth", "tokens in the cache", False),
+        ("threads", "threads", False),
+        ("sequences", "sequences in one step", True),
+    ):
+        curves = {k: v for k, v in _curves(runs, axis).items() if len(v) > 1}
+        if curves:
+            title = f"Decode, 1.5B, q4_0: tokens/s against {label}"
+            plots.lines(folder / f"{axis}.svg", title, label, curves, log=log)
+            shown.append((axis, title))
+    return "\n\n".join(f"![{words}](plots/{name}.svg)" for name, words in shown)
+
+
 def fill(text: str, block: str, content: str) -> str:
     """Replace what stands between the markers of a block."""
     pattern = rf"(<!-- generated: {block} -->\n).*?(<!-- end generated -->)"
@@ -96,10 +200,16 @@ def fill(text: str, block: str, content: str) -> str:
 
 
 def main() -> None:
-    """Rewrite the blocks of both documents."""
-    comparisons, benchmarks = load_runs()
-    blocks = {"end-to-end": end_to_end(comparisons), "kernels": kernels(benchmarks)}
-    blocks["speed"] = blocks["end-to-end"]
+    """Rewrite the blocks of both documents and the plots."""
+    comparisons, goals, benchmarks = load_runs()
+    chosen = {name: comparisons[name] for name in README_RUNS if name in comparisons}
+    blocks = {
+        "goals": goal_table(goals),
+        "end-to-end": end_to_end(comparisons),
+        "plots": draw(comparisons),
+        "kernels": kernels(benchmarks),
+        "speed": end_to_end(chosen or comparisons),
+    }
     if ACCURACY.exists():
         blocks["formats"] = formats(json.loads(ACCURACY.read_text(encoding="utf-8")))
     for path in (ROOT / "docs" / "PERFORMANCE.md", ROOT / "README.md"):

@@ -1,4 +1,4 @@
-"""The benchmarks are no part of the package: they are found in the checkout, after what is installed."""
+"""The benchmarks are no part of the package: found in the checkout, after what is installed."""
 
 from __future__ import annotations
 
