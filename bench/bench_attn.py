@@ -44,4 +44,5 @@ def test_attn(benchmark: BenchmarkFixture, kv: str, model: str, n_tokens: int, i
         n_bytes=pool.nbytes,
         n_ops=4 * n_queries * shape.K * SEGMENT,
         correct=correct,
+        bound="read" if n_tokens == 1 else "f32",
     )

@@ -31,7 +31,7 @@ def _ops_per_token(shape: Shape) -> int:
 
 
 @pytest.mark.parametrize("isa", available_isas()[1:] or ["scalar"])
-@pytest.mark.parametrize("model", ["1.5b", "7b"])
+@pytest.mark.parametrize("model", ["1.5b", "7b", "14b", "32b"])
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_gemm(benchmark: BenchmarkFixture, fmt: str, model: str, isa: str) -> None:
     info = format_info(fmt)
@@ -64,6 +64,7 @@ def test_gemm(benchmark: BenchmarkFixture, fmt: str, model: str, isa: str) -> No
         n_bytes=panels.nbytes,
         n_ops=2 * n_tokens * 16 * n_panels * n_cols,
         correct=correct,
+        bound="int8" if info.quantized else "f32",
     )
     if benchmark.stats is not None:
         n_ops = benchmark.extra_info["ops"]

@@ -45,4 +45,5 @@ def test_gemv(benchmark: BenchmarkFixture, fmt: str, n_tokens: int, isa: str) ->
         n_bytes=panels.nbytes,
         n_ops=2 * n_tokens * panels.shape[0] * 16 * n_cols,
         correct=correct,
+        bound="read",
     )

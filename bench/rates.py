@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pyinfer._kernels.runtime import cpu_name
+from pyinfer._kernels.runtime import Runtime, cpu_name
+from pyinfer._kernels.tensor import Arena
+from pyinfer.diagnose.limits import measure_limits, read_buffer
+
+
+@cache
+def _reader(isa: str) -> tuple[Runtime, Arena]:
+    """One thread, and memory to read that stays for the whole session."""
+    return Runtime(isa, 1), read_buffer()
 
 
 def record(
-    benchmark: BenchmarkFixture, *, isa: str, n_bytes: int, n_ops: int, correct: bool
+    benchmark: BenchmarkFixture,
+    *,
+    isa: str,
+    n_bytes: int,
+    n_ops: int,
+    correct: bool,
+    bound: str = "",
 ) -> None:
-    """Write the amounts of one call, and the best rates if it was timed, into ``extra_info``."""
+    """Write the amounts of one call, and the best rates if it was timed, into ``extra_info``.
+
+    ``bound`` names the limit that the call runs into, ``read``, ``int8`` or ``f32``: it is measured
+    right after the benchmark, and the share of it is written, too.
+    """
     benchmark.extra_info.update(
         isa=isa, threads=1, bytes=n_bytes, ops=n_ops, cpu=cpu_name(), correct=correct
     )
@@ -20,6 +40,11 @@ def record(
         seconds = benchmark.stats.stats.min
         benchmark.extra_info["GB/s"] = round(n_bytes / seconds / 1e9, 2)
         benchmark.extra_info["Gop/s"] = round(n_ops / seconds / 1e9, 1)
+        if bound:
+            top = getattr(measure_limits(*_reader(isa)), bound)
+            benchmark.extra_info["limit"] = top
+            done = n_bytes if bound == "read" else n_ops
+            benchmark.extra_info["share"] = done / seconds / top
 
 
 def random_blocks(fmt: str, n_rows: int, n_cols: int, block: int, size: int) -> NDArray[np.uint8]:

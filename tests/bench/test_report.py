@@ -1,0 +1,62 @@
+"""Tables and plots from made-up runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="plots need the extra [bench]")
+
+from bench import report
+
+from .test_goals import made_up
+
+
+def run_of(test: str, threads: int = 2) -> dict[str, Any]:
+    facts = {"model": "random-1.5b-q4_0.gguf", "cpu": "A CPU", "isa": "avx2", "format": "q4_0"}
+    return made_up(test, [5.0, 9.0], [2.0, 4.0]) | facts | {"threads": threads}
+
+
+def test_runs_are_told_apart_by_their_content(tmp_path: Path) -> None:
+    for name, content in {
+        "goal-decode-q4_0": run_of("tg128"),
+        "goal-overhead": {"overhead": {}},
+        "kernels": {"benchmarks": []},
+        "other": {"something": "else"},
+        "compared": run_of("pp512"),
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    comparisons, goals, benchmarks = report.load_runs(tmp_path)
+    assert set(comparisons) == {"goal-decode-q4_0", "compared"}
+    assert set(goals) == {"decode-q4_0", "overhead"}
+    assert set(benchmarks) == {"kernels"}
+
+
+def test_tables() -> None:
+    assert "| 7.0 (5.0-9.0) | 15.0 | 47% | llama.cpp 3.0 (2.0-4.0), ratio 2.38 |" in (
+        report.end_to_end({"a": run_of("tg128")})
+    )
+    text = report.goal_table({"decode-q4_0": run_of("tg128")})
+    assert "| >= 93.0% | 47.5% | **no** |" in text
+    assert report.end_to_end({}) == report.goal_table({}) == ""
+
+
+def test_a_block_is_replaced() -> None:
+    text = "a\n<!-- generated: x -->\nold\n<!-- end generated -->\nb\n"
+    assert report.fill(text, "x", "new \\1") == text.replace("old", "new \\1")
+
+
+def test_plots_are_the_same_for_the_same_figures(tmp_path: Path) -> None:
+    runs = {"a": run_of("tg8"), "b": run_of("tg8@4096"), "c": run_of("pp512")}
+    shown = report.draw(runs, tmp_path / "one")
+    assert report.draw(runs, tmp_path / "two") == shown
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == ["depth.svg", "roofline-pp.svg", "roofline-tg.svg"]
+    for name in names:
+        image = (tmp_path / "one" / name).read_text(encoding="utf-8")
+        assert image == (tmp_path / "two" / name).read_text(encoding="utf-8")
+        assert len(image) < 40_000
+        assert "<dc:date>" not in image
