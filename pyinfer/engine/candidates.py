@@ -24,7 +24,9 @@ _LARGEST_REMOVED_SHARE = 0.9
 _LARGEST_EXPONENT = 600.0
 
 # When the candidates are used up, so many tokens are sorted next, and then all of them.
-_FIRST_EXTENSION = 4096
+SORTED_TOKENS = 4096
+
+_BUCKETS = 8192
 
 
 @dataclass(slots=True)
@@ -81,22 +83,114 @@ class TokenList:
         top = float(self.values[0])
         return top + float(np.log(np.exp(self.values - top).sum()))
 
+    def count_from(self, floor: float, temperature: float) -> int:
+        """How many tokens have (logit - best logit) / temperature of at least ``floor``."""
+        return int(np.count_nonzero((self.values - self.values[0]) / temperature >= floor))
+
+    def buckets(self) -> Buckets:
+        """The whole list, cut into ranges of the logit."""
+        raise TypeError("a list that is known needs no buckets")
+
     def exp_sum(self, temperature: float) -> float:
         """Sum of exp((logit - best logit) / temperature) over the whole list."""
         self.extend(1 << 62)
         return float(np.exp((self.values - self.values[0]) / temperature).sum())
 
 
+class Buckets:
+    """Tokens of a whole row in ranges of equal width of the logit, best range first.
+
+    Of a flat distribution over a large vocabulary a cut like top-p keeps most tokens. Summing
+    ranges and sorting only the one that holds the border costs a few passes over the row, where
+    sorting the row costs many.
+
+    Parameters
+    ----------
+    logits : float32 (n,)
+        ``-inf`` for tokens that do not count.
+    top : float
+        The largest of them.
+    """
+
+    __slots__ = ("_distance", "_ends", "_firsts", "_logits", "_members", "_of", "count")
+
+    def __init__(self, logits: npt.NDArray[np.float32], top: float) -> None:
+        allowed = logits > -np.inf
+        self._members = None if allowed.all() else np.flatnonzero(allowed)
+        self._logits = logits if self._members is None else logits[self._members]
+        self._distance = self._logits - np.float64(top)
+        # Scaling and truncating keep the order, so a range never holds a token that belongs behind
+        # one of the next range.
+        scale = (_BUCKETS - 1) / min(float(self._distance.min()), -1e-30)
+        self._of = (self._distance * scale).astype(np.int32)
+        counts = np.bincount(self._of, minlength=_BUCKETS)
+        self._firsts = np.concatenate(([0], np.cumsum(counts)))
+        self._ends: dict[float, Floats] = {}
+        self.count = len(self._logits)
+
+    def sum_first(self, count: int, temperature: float) -> float:
+        """Weight of the ``count`` best tokens, the best one weighing 1."""
+        ends = self._ends_of(temperature)
+        if count >= self.count:
+            return float(ends[-1])
+        bucket = int(np.searchsorted(self._firsts, count, side="right")) - 1
+        inside = count - int(self._firsts[bucket])
+        before = float(ends[bucket - 1]) if bucket else 0.0
+        if not inside:
+            return before
+        return float(self._inside(bucket, temperature, before)[inside - 1])
+
+    def reach(self, target: float, temperature: float, *, inclusive: bool) -> int | None:
+        """Index of the first token, in order, whose running sum exceeds (or reaches) ``target``."""
+        ends = self._ends_of(temperature)
+        side = "left" if inclusive else "right"
+        bucket = int(np.searchsorted(ends, target, side=side))  # type: ignore[call-overload]
+        while bucket < _BUCKETS:
+            before = float(ends[bucket - 1]) if bucket else 0.0
+            sums = self._inside(bucket, temperature, before)
+            index = int(np.searchsorted(sums, target, side=side))  # type: ignore[call-overload]
+            if index < len(sums):
+                return int(self._firsts[bucket]) + index
+            bucket += 1  # the sum in order may round to just below the sum of the range
+        return None
+
+    def token(self, index: int) -> int:
+        """Token at ``index`` of the order."""
+        bucket = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        return int(self._order(bucket)[0][index - int(self._firsts[bucket])])
+
+    def _ends_of(self, temperature: float) -> Floats:
+        """Running sums of the weights at the ends of the ranges."""
+        if temperature not in self._ends:
+            weights = self._distance / temperature
+            np.exp(weights, out=weights)
+            self._ends[temperature] = np.cumsum(np.bincount(self._of, weights, _BUCKETS))
+        return self._ends[temperature]
+
+    def _order(self, bucket: int) -> tuple[Ids, Floats]:
+        """Tokens of a range in order, and their distances from the best logit."""
+        members = np.flatnonzero(self._of == bucket)
+        members = members[_order(self._logits[members], np.arange(len(members)))]
+        ids = members if self._members is None else self._members[members]
+        return ids, self._distance[members]
+
+    def _inside(self, bucket: int, temperature: float, before: float) -> Floats:
+        """Running sums within a range, after ``before``."""
+        weights = np.exp(self._order(bucket)[1] / temperature)
+        return np.cumsum(np.concatenate(([before], weights)))[1:]
+
+
 class RowTokens(TokenList):
     """The allowed tokens of one row, in order, known as far as asked."""
 
-    __slots__ = ("_edited", "_edits", "_n_valid", "_row")
+    __slots__ = ("_buckets", "_edited", "_edits", "_n_valid", "_row")
 
     def __init__(self, row: LogitsRow, n_valid: int, edits: Edits | None = None) -> None:
         self._row = row
         self._n_valid = n_valid
         self._edits = edits
         self._edited: npt.NDArray[np.float32] | None = None
+        self._buckets: Buckets | None = None
         ids = row.ids
         complete = len(ids) >= n_valid
         if edits is None:
@@ -115,7 +209,7 @@ class RowTokens(TokenList):
         total = self._n_valid
         if self._edits is not None:
             total = int(np.count_nonzero(logits > -np.inf))
-        wanted = max(count, _FIRST_EXTENSION) if known < _FIRST_EXTENSION else total
+        wanted = max(count, SORTED_TOKENS) if known < SORTED_TOKENS else total
         if 4 * wanted >= total:
             self.ids = _order(logits, np.arange(len(logits)))[:total]
             self.complete = True
@@ -150,6 +244,19 @@ class RowTokens(TokenList):
         distance -= self.values[0]
         distance /= temperature
         return float(np.exp(distance, out=distance).sum())
+
+    def count_from(self, floor: float, temperature: float) -> int:
+        """How many allowed tokens have (logit - best logit) / temperature of at least ``floor``."""
+        distance = self._logits().astype(np.float64)
+        distance -= self.values[0]
+        distance /= temperature
+        return int(np.count_nonzero(distance >= floor))
+
+    def buckets(self) -> Buckets:
+        """All allowed tokens, cut into ranges of the logit."""
+        if self._buckets is None:
+            self._buckets = Buckets(self._logits(), float(self.values[0]))
+        return self._buckets
 
     def _logits(self) -> npt.NDArray[np.float32]:
         """The whole row with the edits applied, banned tokens at -inf."""

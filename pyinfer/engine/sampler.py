@@ -3,8 +3,9 @@
 Stages run in the order of ``SamplingParams.samplers``: penalties and bias, top-k, typical-p, top-p,
 min-p, temperature, then one draw. All of them walk the tokens from the best one down and stop as
 soon as they know enough, so a peaked distribution costs a few exponentials. Weights are summed in
-one fixed order (the first tokens with ``math.exp``, the others with ``numpy.exp``), which makes the
-choice independent of how many sorted candidates the model delivers.
+one fixed order (the first tokens with ``math.exp``, the next with ``numpy.exp``, and from
+``SORTED_TOKENS`` on by ranges of the logit), which makes the choice independent of how many sorted
+candidates the model delivers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyinfer.engine.candidates import RowTokens, TokenList
+from pyinfer.engine.candidates import SORTED_TOKENS, RowTokens, TokenList
 from pyinfer.engine.draw import stream_key, uniform
 from pyinfer.engine.params import SamplingParams
 from pyinfer.engine.penalties import LogitEditor
@@ -68,6 +69,10 @@ class Survivors:
             if found < known or self.tokens.complete or kept < known:
                 self.count = max(1, found)
                 return
+            if known >= SORTED_TOKENS:
+                found = self.tokens.count_from(floor, self.temperature)
+                self.count = found if self.count is None else min(found, self.count)
+                return
             known = self.tokens.extend(known + 1)
 
     def typical_p(self, p: float) -> None:
@@ -88,7 +93,8 @@ class Survivors:
     def draw(self, u: float) -> int:
         """Token at the share ``u`` (within [0, 1)) of the remaining weight."""
         index = self._reach(u * self._total(), inclusive=False)
-        return int(self.tokens.ids[index])
+        ids = self.tokens.ids
+        return int(ids[index]) if index < len(ids) else self.tokens.buckets().token(index)
 
     def _total(self) -> float:
         """Weight of the survivors, the best one weighing 1."""
@@ -98,7 +104,10 @@ class Survivors:
             if self.temperature == 1.0:
                 return math.exp(tokens.log_sum_exp() - float(tokens.values[0]))
             return tokens.exp_sum(self.temperature)
-        count = min(count, tokens.extend(count))
+        known = tokens.extend(min(count, SORTED_TOKENS))
+        if known < count and not tokens.complete:
+            return tokens.buckets().sum_first(count, self.temperature)
+        count = min(count, known)
         head = tokens.values[: min(count, _HEAD)].tolist()
         top, heat = head[0], self.temperature
         total = 0.0
@@ -132,6 +141,8 @@ class Survivors:
         side = "left" if inclusive else "right"
         start = len(head)
         while True:
+            if start >= SORTED_TOKENS and not tokens.complete:
+                return self._reach_far(target, inclusive=inclusive)
             known = tokens.extend(start + 1)
             end = known if self.count is None else min(known, self.count)
             end = min(end, start + _CHUNK)
@@ -143,6 +154,14 @@ class Survivors:
                 return start + index
             total = float(sums[-1])
             start = end
+
+    def _reach_far(self, target: float, *, inclusive: bool) -> int:
+        """As :meth:`_reach`, behind the tokens that are sorted."""
+        index = self.tokens.buckets().reach(target, self.temperature, inclusive=inclusive)
+        if index is not None and (self.count is None or index < self.count):
+            return index
+        known = self.tokens.extend(1 << 62)
+        return self._last_weighty(known if self.count is None else min(known, self.count))
 
     def _last_weighty(self, count: int) -> int:
         """Last token with a weight above zero: where rounding leaves the target out of reach."""

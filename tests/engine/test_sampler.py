@@ -179,6 +179,51 @@ def test_a_flat_distribution_reaches_into_the_full_row(size: int, temperature: f
     assert max(seen) > size // 2
 
 
+def sorted_choice(logits: np.ndarray, params: SamplingParams, u: float) -> int:
+    """The definition: sort all, cut by top-p, then by min-p, heat, take the token at share u."""
+    order = np.lexsort((np.arange(len(logits)), -logits))
+    distance = logits[order].astype(np.float64) - float(logits[order[0]])
+    assert params.top_p is not None
+    assert params.temperature is not None
+    cold = np.cumsum(np.exp(distance))
+    kept = int(np.searchsorted(cold, params.top_p * cold[-1])) + 1
+    if params.min_p:
+        kept = min(kept, int(np.count_nonzero(distance >= math.log(params.min_p))))
+    hot = np.cumsum(np.exp(distance[:kept] / params.temperature))
+    return int(order[np.searchsorted(hot, u * hot[-1], side="right")])
+
+
+@pytest.mark.parametrize("kind", ["normal", "outliers", "ties", "banned"])
+@pytest.mark.parametrize(
+    "request_", [{"top_p": 0.95}, {"top_p": 0.6, "min_p": 0.5}, {"min_p": 0.2}, {"top_p": 0.3}]
+)
+def test_a_large_flat_row_gives_the_choice_of_a_full_sort(
+    kind: str, request_: dict[str, float]
+) -> None:
+    size = 60_000
+    logits = np.random.default_rng(8).normal(0, 0.3, size).astype(np.float32)
+    edits: dict[str, Any] = {}
+    if kind == "outliers":
+        logits[[5, 17]] = 3.0
+        logits[[6, 40_000]] = -80.0
+    elif kind == "ties":
+        logits = np.round(logits * 4) / 4
+    elif kind == "banned":
+        banned = int(np.argmax(logits))
+        edits = {"logit_bias": {banned: -math.inf, 3: 0.5}}
+    params = SamplingParams(seed=4, temperature=0.7, **{"top_p": 1.0} | request_, **edits).filled(
+        DEFAULTS
+    )
+    row = make_row(logits, size, 128)
+    left = logits.copy()
+    if kind == "banned":
+        left[banned] = -np.inf
+        left[3] += np.float32(0.5)
+    for position in range(12):
+        token = chosen(row, size, params, [], position, None)
+        assert token == sorted_choice(left, params, uniform(stream_key(4, 0), position))
+
+
 def test_borders_are_half_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four equal tokens: u in [0, 1/4) is the first; top-p 1/2 is reached by two."""
     row = make_row(np.zeros(4), 4, 4)
