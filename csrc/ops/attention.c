@@ -15,6 +15,7 @@
 struct shape {
     size_t group;    /* query heads per kv head */
     size_t v_stride; /* K rounded up to 16 */
+    size_t groups;   /* of 128 values per head */
     size_t part;     /* floats of one query's partial: m, l, o */
 };
 
@@ -23,6 +24,7 @@ static struct shape shape_of(const struct pi_attention *a) {
     return (struct shape){
         .group = a->n_heads / a->n_kv_heads,
         .v_stride = v_stride,
+        .groups = pi_ceil_div(a->head_dim, PI_GROUP_INPUTS),
         .part = 1 + PI_KV_TILE_TOKENS + v_stride,
     };
 }
@@ -33,7 +35,8 @@ size_t pi_attention_scratch_bytes(const struct pi_attention *a) {
     const struct shape shape = shape_of(a);
     const size_t queries = QUERY_TILE_TOKENS * shape.group;
     return sizeof(float) * queries * (shape.v_stride + shape.part * 2) + sizeof(int32_t) * queries +
-           sizeof(float) * a->head_dim + 8 * PI_LINE_BYTES;
+           sizeof(float) * shape.groups * PI_GROUP_INPUTS +
+           sizeof(struct pi_a8_group) * queries * shape.groups + 8 * PI_LINE_BYTES;
 }
 
 size_t pi_attention_partials(const struct pi_attention *a, size_t n_threads, size_t max_segments) {
@@ -75,26 +78,9 @@ static void append(const struct pi_step *step, const struct pi_op *op, const str
     memcpy(k, in + a->k_col + head * a->head_dim, a->head_dim * sizeof *k);
     rotate(step, a, k, row, 1.0f);
     const struct pi_kernels *kernels = &step->rt->kernels;
-    (a->kv.format == PI_KV_F16 ? kernels->kv_append_f16 : kernels->kv_append_f32)(
+    kernels->kv_append[a->kv.format](
         head_of_block(a, head) + block * a->kv.block_stride, k, in + a->v_col + head * a->head_dim,
         position % PI_KV_BLOCK_TOKENS, a->head_dim, pi_round_up(a->head_dim, PI_PANEL_ROWS));
-}
-
-/* Queries of n_rows rows and one kv head, rotated and scaled, row-major [row][head of group]. */
-static void gather_queries(const struct pi_step *step, const struct pi_op *op,
-                           const struct pi_span *span, size_t row, size_t n_rows, size_t head,
-                           float *q, int32_t *limit) {
-    const struct pi_attention *a = &op->u.attention;
-    const struct shape shape = shape_of(a);
-    for (size_t t = row; t < row + n_rows; t++) {
-        const float *in = op->in.data + t * op->in.stride + head * shape.group * a->head_dim;
-        for (size_t h = 0; h < shape.group; h++) {
-            memcpy(q, in + h * a->head_dim, a->head_dim * sizeof *q);
-            rotate(step, a, q, t, a->scale);
-            *limit++ = (int32_t)(span->start + (t - span->first_row) + 1);
-            q += shape.v_stride;
-        }
-    }
 }
 
 struct unit {
@@ -102,17 +88,49 @@ struct unit {
     size_t row, n_rows, head;
 };
 
-static void attend_segment(const struct pi_step *step, const struct pi_op *op,
-                           const struct unit *unit, const float *q, const int32_t *limit,
-                           size_t segment, size_t slot, const struct partials *to) {
+/* Scratch of one unit. */
+struct unit_buffers {
+    float *q;               /* [query][v_stride] */
+    struct pi_a8_group *q8; /* [query][groups], q8_0 cache only */
+    float *row;             /* one head, padded to whole groups */
+    int32_t *limit;
+    struct partials partials;
+};
+
+/* Queries of the unit, rotated and scaled, row-major [row][head of group]. */
+static void gather_queries(const struct pi_step *step, const struct pi_op *op,
+                           const struct unit *unit, const struct unit_buffers *b) {
     const struct pi_attention *a = &op->u.attention;
     const struct shape shape = shape_of(a);
+    const size_t padding = shape.groups * PI_GROUP_INPUTS - a->head_dim;
+    memset(b->row + a->head_dim, 0, padding * sizeof *b->row);
+    for (size_t i = 0; i < unit->n_rows * shape.group; i++) {
+        const size_t row = unit->row + i / shape.group;
+        const size_t head = unit->head * shape.group + i % shape.group;
+        float *q = a->kv.format == PI_KV_Q8_0 ? b->row : b->q + i * shape.v_stride;
+        memcpy(q, op->in.data + row * op->in.stride + head * a->head_dim, a->head_dim * sizeof *q);
+        rotate(step, a, q, row, a->scale);
+        b->limit[i] = (int32_t)(unit->span->start + (row - unit->span->first_row) + 1);
+        if (a->kv.format == PI_KV_Q8_0) {
+            step->rt->kernels.act_a8(b->q8 + i * shape.groups, 1, q, shape.groups);
+        }
+    }
+}
+
+static void attend_segment(const struct pi_step *step, const struct pi_op *op,
+                           const struct unit *unit, const struct unit_buffers *b, size_t segment,
+                           size_t slot) {
+    const struct pi_attention *a = &op->u.attention;
+    const struct shape shape = shape_of(a);
+    const struct partials *to = &b->partials;
     const size_t n = to->n_queries;
-    const size_t visible = (size_t)limit[n - 1];
+    const size_t visible = (size_t)b->limit[n - 1];
     const struct pi_attn_args args = {
-        .q = q,
+        .q = b->q,
         .q_stride = shape.v_stride,
-        .limit = limit,
+        .q8 = b->q8,
+        .q8_stride = shape.groups,
+        .limit = b->limit,
         .n_queries = n,
         .head_dim = a->head_dim,
         .v_stride = shape.v_stride,
@@ -127,7 +145,7 @@ static void attend_segment(const struct pi_step *step, const struct pi_op *op,
         .o = to->o + slot * n * shape.v_stride,
     };
     const struct pi_kernels *kernels = &step->rt->kernels;
-    (a->kv.format == PI_KV_F16 ? kernels->attn_kv_f16 : kernels->attn_kv_f32)(&args);
+    kernels->attn_kv[a->kv.format](&args);
 }
 
 /* Query i of the unit: n_slots partials merged into the first, or as the result into out. */
@@ -156,13 +174,6 @@ static float *output_of(const struct pi_op *op, const struct unit *unit, size_t 
            (unit->head * group + i % group) * a->head_dim;
 }
 
-/* Scratch of one unit. */
-struct unit_buffers {
-    float *q, *k;
-    int32_t *limit;
-    struct partials partials;
-};
-
 static struct unit_buffers take_buffers(const struct pi_step *step, const struct pi_attention *a,
                                         size_t n_rows, struct pi_worker *worker, float *partials) {
     const struct shape shape = shape_of(a);
@@ -171,7 +182,8 @@ static struct unit_buffers take_buffers(const struct pi_step *step, const struct
     struct pi_scratch scratch = pi_scratch_of(worker);
     struct unit_buffers b;
     b.q = pi_scratch_take(&scratch, n * shape.v_stride * sizeof(float));
-    b.k = pi_scratch_take(&scratch, a->head_dim * sizeof(float));
+    b.q8 = pi_scratch_take(&scratch, n * shape.groups * sizeof *b.q8);
+    b.row = pi_scratch_take(&scratch, shape.groups * PI_GROUP_INPUTS * sizeof(float));
     b.limit = pi_scratch_take(&scratch, n * sizeof(int32_t));
     if (partials == NULL) {
         partials = pi_scratch_take(&scratch, n * shape.part * n_slots * sizeof(float));
@@ -185,11 +197,11 @@ static void attend_unit(const struct pi_step *step, const struct pi_op *op, cons
                         struct pi_worker *worker) {
     const struct pi_attention *a = &op->u.attention;
     struct unit_buffers b = take_buffers(step, a, unit->n_rows, worker, NULL);
-    gather_queries(step, op, unit->span, unit->row, unit->n_rows, unit->head, b.q, b.limit);
+    gather_queries(step, op, unit, &b);
     const size_t n = b.partials.n_queries;
     const size_t segments = segments_of((size_t)b.limit[n - 1]);
     for (size_t s = 0; s < segments; s++) {
-        attend_segment(step, op, unit, b.q, b.limit, s, s > 0, &b.partials);
+        attend_segment(step, op, unit, &b, s, s > 0);
         for (size_t i = 0; s > 0 && i < n; i++) {
             if (s < segments_of((size_t)b.limit[i])) {
                 merge_query(step, a, i, 2, &b.partials, NULL);
@@ -226,7 +238,7 @@ static void decode_rows(const struct pi_step *step, const struct pi_op *op,
         const size_t row = chunk.first[0] / a->n_kv_heads;
         const struct unit unit = {&step->frame->spans[row], row, 1, chunk.first[0] % a->n_kv_heads};
         const struct unit_buffers b = take_buffers(step, a, 1, worker, NULL);
-        append(step, op, unit.span, row, unit.head, b.k);
+        append(step, op, unit.span, row, unit.head, b.row);
         attend_unit(step, op, &unit, worker);
     }
 }
@@ -249,11 +261,11 @@ static void decode_segments(const struct pi_step *step, const struct pi_op *op, 
         const struct unit_buffers b =
             take_buffers(step, a, 1, worker, step->shared->partials + index * unit_floats);
         if (segment == unit.span->start / PI_KV_SEGMENT_TOKENS) {
-            append(step, op, unit.span, row, unit.head, b.k);
+            append(step, op, unit.span, row, unit.head, b.row);
         }
         if (segment <= unit.span->start / PI_KV_SEGMENT_TOKENS) {
-            gather_queries(step, op, unit.span, row, 1, unit.head, b.q, b.limit);
-            attend_segment(step, op, &unit, b.q, b.limit, segment, segment, &b.partials);
+            gather_queries(step, op, &unit, &b);
+            attend_segment(step, op, &unit, &b, segment, segment);
         }
     }
     pi_barrier(worker);
@@ -292,7 +304,7 @@ static void prompt_rows(const struct pi_step *step, const struct pi_op *op,
     while (pi_split_next(worker, &rows, &chunk)) {
         for (size_t row = chunk.first[0]; row < chunk.first[0] + chunk.count[0]; row++) {
             for (size_t head = 0; head < a->n_kv_heads; head++) {
-                append(step, op, span_of_row(frame, row), row, head, b.k);
+                append(step, op, span_of_row(frame, row), row, head, b.row);
             }
         }
     }

@@ -95,6 +95,8 @@ cdef extern from "pyinfer/kernel_types.h" nogil:
     struct pi_attn_args:
         const float *q
         size_t q_stride
+        const pi_a8_group *q8
+        size_t q8_stride
         const int32_t *limit
         size_t n_queries
         size_t head_dim
@@ -176,11 +178,9 @@ cdef extern from "pyinfer/kernels.h" nogil:
         pi_rmsnorm_ptr rmsnorm
         pi_rope_ptr rope
         pi_swiglu_ptr swiglu
-        pi_attn_ptr attn_kv_f16
-        pi_attn_ptr attn_kv_f32
+        pi_attn_ptr attn_kv[3]
         pi_attn_merge_ptr attn_merge
-        pi_kv_append_ptr kv_append_f16
-        pi_kv_append_ptr kv_append_f32
+        pi_kv_append_ptr kv_append[3]
         pi_head_stats_ptr head_stats
         pi_head_select_ptr head_select
 

@@ -64,6 +64,7 @@ cdef extern from "pyinfer/ops.h" nogil:
     enum pi_kv_format:
         PI_KV_F16
         PI_KV_F32
+        PI_KV_Q8_0
 
     struct pi_kv:
         pi_kv_format format

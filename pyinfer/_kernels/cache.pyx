@@ -8,16 +8,22 @@ from pyinfer._kernels cimport c_runtime as r
 from pyinfer.errors import InsufficientMemoryError
 
 
-FORMATS = ("f16", "f32")
-ELEMENT_BYTES = {"f16": 2, "f32": 4}
+FORMATS = ("f16", "f32", "q8_0")
+cdef size_t SCALED = c.PI_BLOCK_INPUTS
 
 
 def block_bytes(str fmt, size_t n_layers, size_t n_kv_heads, size_t head_dim):
-    cdef size_t v_stride = (head_dim + 15) // 16 * 16
+    cdef size_t v_stride = (head_dim + 15) // 16 * 16, token
     if fmt not in FORMATS:
         raise ValueError(f"cache format {fmt!r} is unknown, expected one of {', '.join(FORMATS)}")
-    return (n_layers * n_kv_heads * c.PI_KV_BLOCK_TOKENS * (head_dim + v_stride)
-            * <size_t>ELEMENT_BYTES[fmt])
+    if fmt == "q8_0":
+        if head_dim % SCALED:
+            raise ValueError(f"a q8_0 cache needs a head size that is a multiple of {SCALED}, "
+                             f"not {head_dim}")
+        token = 2 * (head_dim + 2 * (head_dim // SCALED))
+    else:
+        token = (2 if fmt == "f16" else 4) * (head_dim + v_stride)
+    return n_layers * n_kv_heads * c.PI_KV_BLOCK_TOKENS * token
 
 
 cdef class KvCache:

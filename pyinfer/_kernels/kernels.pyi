@@ -24,7 +24,7 @@ def v_stride(head_dim: int) -> int:
     """Row length of V and of attention partials: K rounded up to 16."""
 
 def kv_block_bytes(head_dim: int, kv: str = ...) -> int:
-    """Bytes of one cache block of one kv head: 64 tokens of K and V in "f16" or "f32"."""
+    """Bytes of one cache block of one kv head: 64 tokens of K and V in "f16", "f32" or "q8_0"."""
 
 class Kernels(MatrixKernels):
     """All kernels of one level; errors as in :class:`MatrixKernels`."""

@@ -8,6 +8,7 @@ from pyinfer._kernels.matrix_kernels cimport MatrixKernels, require
 
 import numpy as np
 
+from pyinfer._kernels.cache import FORMATS as KV_FORMATS, block_bytes
 from pyinfer._kernels.matrix_kernels import (
     FORMATS,
     ISAS,
@@ -32,8 +33,7 @@ def v_stride(head_dim):
 
 
 def kv_block_bytes(head_dim, kv="f16"):
-    require(kv in ("f16", "f32"), f"cache format {kv!r}: f16 or f32")
-    return (2 if kv == "f16" else 4) * BLOCK * (head_dim + v_stride(head_dim))
+    return block_bytes(kv, 1, 1, head_dim)
 
 
 cdef class Kernels(MatrixKernels):
@@ -87,9 +87,7 @@ cdef class Kernels(MatrixKernels):
                 f"blocks of {pool.shape[1]} bytes, K of {head_dim} and V of {v.shape[0]} values")
         require(block < <size_t>pool.shape[0] and slot < BLOCK,
                 f"slot {slot} of block {block}: {BLOCK} slots, {pool.shape[0]} blocks")
-        cdef c.pi_kv_append_ptr kernel = self.table.kv_append_f16
-        if kv == "f32":
-            kernel = self.table.kv_append_f32
+        cdef c.pi_kv_append_ptr kernel = self.table.kv_append[<int>KV_FORMATS.index(kv)]
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
@@ -124,15 +122,29 @@ cdef class Kernels(MatrixKernels):
         args.block_table, args.first, args.last = &block_table[0], first, last
         args.end = last
         args.m, args.l, args.o = &m_out[0], &l_out[0, 0], &o_out[0, 0]
-        cdef c.pi_attn_ptr kernel = self.table.attn_kv_f16
-        if kv == "f32":
-            kernel = self.table.attn_kv_f32
+        cdef const unsigned char[::1] quantized
+        if kv == "q8_0":
+            quantized = self.quantized_heads(np.asarray(q))
+            args.q8 = <const c.pi_a8_group *>&quantized[0]
+            args.q8_stride = (head_dim + c.PI_GROUP_INPUTS - 1) // c.PI_GROUP_INPUTS
+        cdef c.pi_attn_ptr kernel = self.table.attn_kv[<int>KV_FORMATS.index(kv)]
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
             kernel(&args)
             c.pi_fpmode_leave(mode)
         return m, sums, o
+
+    cdef quantized_heads(self, q):
+        """Queries as a8, each padded to whole groups."""
+        rows = np.zeros((len(q), -(-q.shape[1] // 128) * 128), dtype=np.float32)
+        rows[:, :q.shape[1]] = q
+        cdef const float[:, ::1] x = rows
+        cdef size_t n_groups = rows.shape[1] // 128, n = len(rows), i
+        cdef unsigned char[::1] out = np.empty(n * n_groups * sizeof(c.pi_a8_group), dtype=np.uint8)
+        for i in range(n):
+            self.table.act_a8(<c.pi_a8_group *>&out[0] + i * n_groups, 1, &x[i, 0], n_groups)
+        return np.asarray(out)
 
     def attn_merge(self, float[::1] m, float[:, ::1] l, float[:, ::1] o, size_t head_dim,
                    keep=False):

@@ -119,12 +119,19 @@ struct cache {
 };
 
 /* Appends tokens with the kernels under test and with scalar and compares the pools. */
-static struct cache fill_cache(struct check *c, bool f32) {
+static struct cache fill_cache(struct check *c, enum pi_kv_format format) {
     struct cache cache = {.n_tokens = check_between(c, 1, 200),
                           .head_dim = check_between(c, 1, 90)};
+    if (format == PI_KV_Q8_0) {
+        cache.head_dim = 32 * check_between(c, 1, 9);
+    }
     cache.v_stride = pi_round_up(cache.head_dim, 16);
     const size_t elements = PI_KV_BLOCK_TOKENS * (cache.head_dim + cache.v_stride);
-    cache.block_bytes = elements * (f32 ? sizeof(float) : sizeof(uint16_t));
+    const size_t element_bytes[] = {sizeof(uint16_t), sizeof(float), sizeof(int8_t)};
+    cache.block_bytes = elements * element_bytes[format];
+    if (format == PI_KV_Q8_0) {
+        cache.block_bytes += elements / 32 * sizeof(uint16_t);
+    }
     const size_t n_blocks = pi_ceil_div(cache.n_tokens, PI_KV_BLOCK_TOKENS);
     struct guarded scalar_pool = check_output(c, n_blocks * cache.block_bytes);
     cache.pool = check_output(c, n_blocks * cache.block_bytes);
@@ -140,8 +147,8 @@ static struct cache fill_cache(struct check *c, bool f32) {
             const struct pi_kernels *kernels = i ? c->scalar : c->kernels;
             uint8_t *block = (uint8_t *)(i ? &scalar_pool : &cache.pool)->data +
                              (size_t)table[t / PI_KV_BLOCK_TOKENS] * cache.block_bytes;
-            (f32 ? kernels->kv_append_f32 : kernels->kv_append_f16)(
-                block, k.data, v.data, t % PI_KV_BLOCK_TOKENS, cache.head_dim, cache.v_stride);
+            kernels->kv_append[format](block, k.data, v.data, t % PI_KV_BLOCK_TOKENS,
+                                       cache.head_dim, cache.v_stride);
         }
         guarded_free(&k);
         guarded_free(&v);
@@ -151,10 +158,26 @@ static struct cache fill_cache(struct check *c, bool f32) {
     return cache;
 }
 
-static void test_attn(struct check *c, bool f32) {
-    struct cache cache = fill_cache(c, f32);
-    const size_t n = check_between(c, 1, 15);
+/* Rows of q as a8, each padded to whole groups. */
+static struct guarded quantized_heads(struct check *c, const float *q, size_t n, size_t head_dim,
+                                      size_t groups) {
+    struct guarded q8 = check_output(c, n * groups * sizeof(struct pi_a8_group));
+    float row[3 * PI_GROUP_INPUTS] = {0};
+    for (size_t i = 0; i < n; i++) {
+        for (size_t d = 0; d < head_dim && d < sizeof row / sizeof *row; d++) {
+            row[d] = q[i * head_dim + d];
+        }
+        c->scalar->act_a8((struct pi_a8_group *)q8.data + i * groups, 1, row, groups);
+    }
+    return q8;
+}
+
+static void test_attn(struct check *c, enum pi_kv_format format) {
+    struct cache cache = fill_cache(c, format);
+    const size_t groups = pi_ceil_div(cache.head_dim, PI_GROUP_INPUTS);
+    const size_t n = check_between(c, 1, 60);
     struct guarded q = check_floats(c, n * cache.head_dim);
+    struct guarded q8 = quantized_heads(c, q.data, n, cache.head_dim, groups);
     struct guarded limit = check_output(c, n * sizeof(int32_t));
     for (size_t i = 0; i < n; i++) {
         ((int32_t *)limit.data)[i] = (int32_t)(cache.n_tokens * (i + 1) / n);
@@ -169,6 +192,8 @@ static void test_attn(struct check *c, bool f32) {
         const struct pi_attn_args args = {
             .q = q.data,
             .q_stride = cache.head_dim,
+            .q8 = q8.data,
+            .q8_stride = groups,
             .limit = limit.data,
             .n_queries = n,
             .head_dim = cache.head_dim,
@@ -182,7 +207,7 @@ static void test_attn(struct check *c, bool f32) {
             .l = l[i].data,
             .o = o[i].data,
         };
-        (f32 ? k->attn_kv_f32 : k->attn_kv_f16)(&args);
+        k->attn_kv[format](&args);
         /* The partials of all queries stand for the segments of one. */
         const struct pi_attn_merge_args merge = {
             .m = m[i].data,
@@ -205,6 +230,7 @@ static void test_attn(struct check *c, bool f32) {
     free_all(o, 2);
     free_all(out, 2);
     guarded_free(&q);
+    guarded_free(&q8);
     guarded_free(&limit);
     guarded_free(&cache.pool);
     guarded_free(&cache.table);
@@ -214,8 +240,9 @@ static void test_all(struct check *c) {
     test_act(c);
     test_elementwise(c);
     test_head(c);
-    test_attn(c, false);
-    test_attn(c, true);
+    test_attn(c, PI_KV_F16);
+    test_attn(c, PI_KV_F32);
+    test_attn(c, PI_KV_Q8_0);
 }
 
 int main(void) { return check_run(test_all, 150); }

@@ -14,6 +14,8 @@ from .bits import assert_same_bits
 
 F32 = NDArray[np.float32]
 HEAD_DIMS = [8, 32, 64, 80, 128]
+CACHES = [(kv, head_dim) for kv in ("f16", "f32") for head_dim in HEAD_DIMS]
+CACHES += [("q8_0", head_dim) for head_dim in (32, 64, 96, 128, 160)]
 
 
 @dataclass(slots=True, frozen=True)
@@ -40,7 +42,18 @@ def fill_cache(
         kernels.kv_append(pool, int(table[t // 64]), t % 64, k[t], v[t], kv)
     if kv == "f16":
         k, v = k.astype(np.float16).astype(np.float32), v.astype(np.float16).astype(np.float32)
+    elif kv == "q8_0":
+        k, v = rounded_to_8_bits(k), rounded_to_8_bits(v)
     return Cache(pool, table, k, v)
+
+
+def rounded_to_8_bits(x: F32, scale: type = np.float16) -> F32:
+    """Blocks of 32 along the last axis: the formula of the format, in NumPy."""
+    blocks = x.reshape(*x.shape[:-1], -1, 32)
+    largest = np.abs(blocks).max(-1, keepdims=True)
+    q = np.rint(blocks * (np.float32(127) / largest))
+    d = (largest / np.float32(127)).astype(scale).astype(np.float32)
+    return (q * d).reshape(x.shape).astype(np.float32)
 
 
 def attend(kernels: Kernels, cache: Cache, q: F32, limit: NDArray[np.int32], kv: str) -> F32:
@@ -76,8 +89,7 @@ def random_limits(rng: np.random.Generator, n: int, length: int) -> NDArray[np.i
     return limit.astype(np.int32)
 
 
-@pytest.mark.parametrize("kv", ["f16", "f32"])
-@pytest.mark.parametrize("head_dim", HEAD_DIMS)
+@pytest.mark.parametrize(("kv", "head_dim"), CACHES)
 @pytest.mark.parametrize("length", [1, 15, 16, 17, 64, 200, 513, 1100])
 def test_close_to_softmax(
     kernels: Kernels, rng: np.random.Generator, length: int, head_dim: int, kv: str
@@ -86,12 +98,27 @@ def test_close_to_softmax(
     q = rng.standard_normal((7, head_dim), dtype=np.float32) / np.float32(np.sqrt(head_dim))
     limit = random_limits(rng, 7, length)
     found = attend(kernels, cache, q, limit, kv)
-    np.testing.assert_allclose(found, softmax_attention(cache, q, limit), rtol=1e-5, atol=2e-6)
+    seen = rounded_to_8_bits(q, np.float32) if kv == "q8_0" else q
+    np.testing.assert_allclose(found, softmax_attention(cache, seen, limit), rtol=1e-5, atol=3e-6)
 
 
-@pytest.mark.parametrize("kv", ["f16", "f32"])
-@pytest.mark.parametrize("head_dim", HEAD_DIMS)
-@pytest.mark.parametrize("n_queries", [1, 2, 5, 6, 7, 12, 40])
+@pytest.mark.parametrize("head_dim", [64, 128])
+def test_8_bits_are_close_to_exact(
+    kernels: Kernels, rng: np.random.Generator, head_dim: int
+) -> None:
+    """Scores carry two roundings of at most 1/254 of a block's largest value each."""
+    exact = fill_cache(kernels, np.random.default_rng(5), 700, head_dim, "f32")
+    cache = fill_cache(kernels, np.random.default_rng(5), 700, head_dim, "q8_0")
+    q = rng.standard_normal((7, head_dim), dtype=np.float32) / np.float32(np.sqrt(head_dim))
+    limit = np.full(7, 700, dtype=np.int32)
+    found = attend(kernels, cache, q, limit, "q8_0")
+    expected = softmax_attention(exact, q, limit)
+    error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+    assert 1e-4 < error < 0.015
+
+
+@pytest.mark.parametrize(("kv", "head_dim"), [*CACHES, ("f16", 272), ("q8_0", 288)])
+@pytest.mark.parametrize("n_queries", [1, 2, 3, 4, 5, 6, 7, 12, 40, 97])
 def test_every_level_gives_scalar_bits(
     kernels: Kernels,
     scalar: Kernels,
@@ -113,8 +140,7 @@ def test_every_level_gives_scalar_bits(
             assert_same_bits(found[2], expected[2])
 
 
-@pytest.mark.parametrize("kv", ["f16", "f32"])
-@pytest.mark.parametrize("head_dim", [*HEAD_DIMS, 20])
+@pytest.mark.parametrize(("kv", "head_dim"), [*CACHES, ("f16", 20), ("f32", 20)])
 def test_append_gives_scalar_bytes(
     kernels: Kernels, scalar: Kernels, rng: np.random.Generator, head_dim: int, kv: str
 ) -> None:
@@ -172,15 +198,16 @@ def test_large_scores_do_not_overflow(
     np.testing.assert_allclose(found, softmax_attention(cache, q, limit), rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.parametrize("kv", ["f16", "q8_0"])
 @pytest.mark.parametrize("where", ["q", "k", "v"])
-def test_nan_surfaces(kernels: Kernels, rng: np.random.Generator, where: str) -> None:
-    cache = fill_cache(kernels, rng, 40, 32, "f16")
+def test_nan_surfaces(kernels: Kernels, rng: np.random.Generator, where: str, kv: str) -> None:
+    cache = fill_cache(kernels, rng, 40, 32, kv)
     q = rng.standard_normal((2, 32), dtype=np.float32)
     bad = rng.standard_normal((3, 32), dtype=np.float32)
     bad["qkv".index(where), 4] = np.nan
     q[1] = bad[0]
-    kernels.kv_append(cache.pool, int(cache.table[0]), 30, bad[1], bad[2])
+    kernels.kv_append(cache.pool, int(cache.table[0]), 30, bad[1], bad[2], kv)
     limit = np.array([30, 40], dtype=np.int32)
-    found = attend(kernels, cache, q, limit, "f16")
+    found = attend(kernels, cache, q, limit, kv)
     assert np.isfinite(found[0]).all()
     assert np.isnan(found[1]).any()

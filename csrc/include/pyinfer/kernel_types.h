@@ -89,8 +89,10 @@ typedef void pi_swiglu_fn(float *h, const float *gate, const float *up, size_t n
  * softmax partials. `first` is a multiple of 512 and last <= first + 512. Query i sees the tokens
  * below limit[i]; limits ascend. State is initialised here. */
 struct pi_attn_args {
-    const float *q; /* [n_queries][q_stride], rotated and scaled */
+    const float *q; /* [n_queries][q_stride], rotated and scaled; not for q8_0 */
     size_t q_stride;
+    const struct pi_a8_group *q8; /* [n_queries][q8_stride]: the same quantized, q8_0 only */
+    size_t q8_stride;
     const int32_t *limit; /* [n_queries] visible tokens, counted from position 0 */
     size_t n_queries;
     size_t head_dim;     /* K */
@@ -118,8 +120,9 @@ struct pi_attn_merge_args {
 };
 typedef void pi_attn_merge_fn(const struct pi_attn_merge_args *args);
 
-/* Appends one token to one kv head of a block. A block holds K as 4 tiles [K][16 tokens] f16, then
- * V as [64 tokens][v_stride] f16. */
+/* Appends one token to one kv head of a block. An f16 or f32 block holds K as 4 tiles
+ * [K][16 tokens], then V as [64 tokens][v_stride]; q8_0, for which K is a multiple of 32, is described
+ * in kernels/attn/kv_q8_0.h. */
 typedef void pi_kv_append_fn(uint8_t *block, const float *k, const float *v, size_t slot,
                              size_t head_dim, size_t v_stride);
 

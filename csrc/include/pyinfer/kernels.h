@@ -18,11 +18,9 @@ struct pi_kernels {
     pi_rmsnorm_fn *rmsnorm;
     pi_rope_fn *rope;
     pi_swiglu_fn *swiglu;
-    pi_attn_fn *attn_kv_f16;
-    pi_attn_fn *attn_kv_f32;
+    pi_attn_fn *attn_kv[PI_KV_FORMAT_COUNT];
     pi_attn_merge_fn *attn_merge;
-    pi_kv_append_fn *kv_append_f16;
-    pi_kv_append_fn *kv_append_f32;
+    pi_kv_append_fn *kv_append[PI_KV_FORMAT_COUNT];
     pi_head_stats_fn *head_stats;
     pi_head_select_fn *head_select;
     pi_read_fn *limit_read;

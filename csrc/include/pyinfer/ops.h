@@ -53,7 +53,6 @@ struct pi_frame {
 
 /* Paged key-value cache of one layer. Block b, head g starts at base + b * block_stride +
  * g * head_stride. */
-enum pi_kv_format { PI_KV_F16 = 0, PI_KV_F32 };
 struct pi_kv {
     enum pi_kv_format format;
     uint8_t *base;

@@ -36,6 +36,9 @@ enum pi_isa {
     PI_ISA_COUNT,
 };
 
+/* Formats of the key-value cache, index into the kernel arrays. */
+enum pi_kv_format { PI_KV_F16 = 0, PI_KV_F32, PI_KV_Q8_0, PI_KV_FORMAT_COUNT };
+
 #define PI_PANEL_ROWS 16    /* output rows of a packed panel */
 #define PI_GROUP_INPUTS 128 /* inputs of a packed group */
 #define PI_BLOCK_INPUTS 32  /* inputs that share one activation scale */

@@ -9,7 +9,7 @@
 
 #define MAX_REGISTERS 3
 #define MAX_QUERIES (MAX_REGISTERS * LANES)
-#define VALUE_QUERIES 6
+#define VALUE_QUERIES 12 /* at most, with two lines */
 
 /* Up to 48 queries from `first` on, and their state over one cache block. */
 struct queries {
@@ -74,11 +74,6 @@ static PI_UNUSED void pi_queries_weigh(struct queries *s) {
     }
 }
 
-/* 64 (or 16) values of o of n queries in registers. */
-#define FOR_EACH_SUM(n, n_lines)                                                                   \
-    for (size_t j = 0; j < (n); j++)                                                               \
-        for (size_t c = 0; c < (n_lines); c++)
-
 /* Adds the weighted values of tokens [from, to) of the block; v points to n_lines * 16 dimensions of
  * its first token, p to the weights of the first of n queries. */
 PI_INLINE void pi_add_tokens(__m512 (*o_f32x16)[VALUE_LINES], size_t n, size_t n_lines,
@@ -99,8 +94,8 @@ PI_INLINE void pi_add_tokens(__m512 (*o_f32x16)[VALUE_LINES], size_t n, size_t n
 }
 
 /* o = o * rescale + p * v over the block, for n queries from i on; v and d as above. */
-PI_INLINE void pi_queries_add_part(const struct queries *s, const float *v, size_t v_step, size_t i,
-                                   size_t n, size_t d, size_t n_lines) {
+PI_INLINE void pi_queries_add_part(const struct queries *s, const float *p, const float *v,
+                                   size_t v_step, size_t i, size_t n, size_t d, size_t n_lines) {
     const size_t stride = s->a->v_stride;
     float *o = s->a->o + (s->first + i) * stride + d;
     __m512 o_f32x16[VALUE_QUERIES][VALUE_LINES];
@@ -114,14 +109,14 @@ PI_INLINE void pi_queries_add_part(const struct queries *s, const float *v, size
         }
         const size_t from = tile * TILE;
         if (tile < s->n_full) {
-            pi_add_tokens(o_f32x16, n, n_lines, v, v_step, s->p + i, from, from + TILE);
+            pi_add_tokens(o_f32x16, n, n_lines, v, v_step, p + i, from, from + TILE);
             continue;
         }
         /* The diagonal of a prompt: tokens that all n queries see, then those of each. */
         size_t common = from + (size_t)s->visible[tile][i];
-        pi_add_tokens(o_f32x16, n, n_lines, v, v_step, s->p + i, from, common);
+        pi_add_tokens(o_f32x16, n, n_lines, v, v_step, p + i, from, common);
         for (size_t j = 1; j < n; j++) {
-            pi_add_tokens(o_f32x16 + j, 1, n_lines, v, v_step, s->p + i + j, common,
+            pi_add_tokens(o_f32x16 + j, 1, n_lines, v, v_step, p + i + j, common,
                           from + (size_t)s->visible[tile][i + j]);
         }
     }
@@ -130,21 +125,38 @@ PI_INLINE void pi_queries_add_part(const struct queries *s, const float *v, size
 
 #define ADD_PARTS(n, n_lines)                                                                      \
     for (; i + (n) <= s->count; i += (n)) {                                                        \
-        pi_queries_add_part(s, v, v_step, i, n, d, n_lines);                                       \
+        pi_queries_add_part(s, p, v, v_step, i, n, d, n_lines);                                    \
     }
 
-/* n_lines * 16 dimensions from d on of all queries. */
-static PI_UNUSED void pi_queries_add_values(const struct queries *s, const float *v, size_t v_step,
-                                            size_t d, size_t n_lines) {
+/* n_lines (1, 2 or 4) * 16 dimensions from d on of all queries; 24 sums stay in registers. */
+static PI_UNUSED void pi_queries_add_values(const struct queries *s, const float *p, const float *v,
+                                            size_t v_step, size_t d, size_t n_lines) {
     size_t i = 0;
-    if (n_lines == VALUE_LINES) {
-        ADD_PARTS(VALUE_QUERIES, VALUE_LINES)
-        ADD_PARTS(2, VALUE_LINES)
-        ADD_PARTS(1, VALUE_LINES)
+    if (n_lines == 4) {
+        ADD_PARTS(6, 4)
+        ADD_PARTS(2, 4)
+        ADD_PARTS(1, 4)
+    } else if (n_lines == 2) {
+        ADD_PARTS(12, 2)
+        ADD_PARTS(4, 2)
+        ADD_PARTS(1, 2)
     } else {
-        ADD_PARTS(VALUE_QUERIES, 1)
+        ADD_PARTS(12, 1)
         ADD_PARTS(1, 1)
     }
 }
+
+/* Calls run(a, query, n) for parts of up to 48 queries. */
+#define EACH_MANY(a, run)                                                                          \
+    do {                                                                                           \
+        const size_t n_parts = pi_ceil_div((a)->n_queries, MAX_QUERIES);                           \
+        size_t query = 0;                                                                          \
+        for (size_t part = 0; part < n_parts; part++) {                                            \
+            const size_t left = (a)->n_queries - query;                                            \
+            const size_t n = pi_min_size(left, pi_round_up(left / (n_parts - part), LANES));       \
+            run(a, query, n);                                                                      \
+            query += n;                                                                            \
+        }                                                                                          \
+    } while (0)
 
 #endif

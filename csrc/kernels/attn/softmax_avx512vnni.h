@@ -15,6 +15,11 @@
 #define BLOCK_TILES (PI_KV_BLOCK_TOKENS / TILE)
 #define VALUE_LINES 4 /* registers of one row of o at a time */
 
+/* Over the parts of o that are held in registers: query j, line c. */
+#define FOR_EACH_SUM(n, n_lines)                                                                   \
+    for (size_t j = 0; j < (n); j++)                                                               \
+        for (size_t c = 0; c < (n_lines); c++)
+
 /* Tokens of the tile from `first` on that a query with this limit sees. */
 PI_INLINE size_t pi_visible(const struct pi_attn_args *a, size_t query, size_t first) {
     const size_t last = pi_min_size((size_t)a->limit[query], a->last);
