@@ -24,6 +24,7 @@ from bench.peers.measure import Measure
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "docs" / "runs"
 PLOTS = ROOT / "docs" / "plots"
+KV_TYPES = RUNS / "quality" / "kv-types.json"
 ACCURACY = ROOT / "pyinfer" / "demo" / "accuracy.json"
 PLOTTED = "random-1.5b-"  # checkpoints of the shape that the plots show
 README_RUNS = ("goal-prompt-q4_0", "goal-decode-q4_0", "goal-decode-4096")
@@ -193,6 +194,25 @@ def draw(runs: Runs, folder: Path = PLOTS) -> str:
     return "\n\n".join(f"![{words}](plots/{name}.svg)" for name, words in shown)
 
 
+def kv_types(measured: dict[str, Any]) -> str:
+    """What the format of the cache does to the embedded model."""
+    rows = []
+    for name, row in measured["kv_types"].items():
+        rows.append(
+            [
+                name,
+                f"{row['right']} / {row['of']}",
+                f"{row['same_answer']} / {row['of']}",
+                f"{row['perplexity']:.4f}",
+                f"{row['mean_kl']:.2e}",
+                f"{row['max_kl']:.2e}",
+                f"{row['same_best']:.3%}",
+            ]
+        )
+    columns = ["cache", "right", "same answer", "perplexity", "mean KL", "largest KL", "same best"]
+    return table(columns, rows)
+
+
 def fill(text: str, block: str, content: str) -> str:
     """Replace what stands between the markers of a block."""
     pattern = rf"(<!-- generated: {block} -->\n).*?(<!-- end generated -->)"
@@ -212,6 +232,8 @@ def main() -> None:
     }
     if ACCURACY.exists():
         blocks["formats"] = formats(json.loads(ACCURACY.read_text(encoding="utf-8")))
+    if KV_TYPES.exists():
+        blocks["kv-types"] = kv_types(json.loads(KV_TYPES.read_text(encoding="utf-8")))
     for path in (ROOT / "docs" / "PERFORMANCE.md", ROOT / "README.md"):
         text = path.read_text(encoding="utf-8")
         for block, content in blocks.items():

@@ -28,6 +28,7 @@ def load(
     threads: int | None = None,
     ctx_size: int | None = None,
     isa: str | None = None,
+    kv_type: str | None = None,
     progress: Progress | None = None,
     packed_cache: bool | str | Path = False,
     tokenizer: bool = True,
@@ -49,6 +50,9 @@ def load(
         at most what fits the memory.
     isa : str, optional
         Highest instruction set to use, such as ``avx2``. Default: the best one of this CPU.
+    kv_type : str, optional
+        Format of cached keys and values: ``f16`` (default), ``f32`` (default for f32 weights) or
+        ``q8_0``, which halves their memory.
     progress : callable, optional
         Called with (bytes done, bytes in all).
     packed_cache : bool, str or Path
@@ -71,7 +75,7 @@ def load(
     InsufficientMemoryError
         The model and its context do not fit the available memory.
     UsageError, UnsupportedCPUError
-        ``dtype``, ``threads``, ``ctx_size`` or ``isa`` is wrong.
+        ``dtype``, ``threads``, ``ctx_size``, ``isa`` or ``kv_type`` is wrong.
 
     Examples
     --------
@@ -91,6 +95,7 @@ def load(
             threads=threads,
             ctx_size=ctx_size,
             isa=isa,
+            kv_type=kv_type,
             progress=progress,
             packed_cache=packed_cache,
         )

@@ -26,7 +26,7 @@ pi_act_a8_fn pi_act_a8_avx2;
 pi_rmsnorm_fn pi_rmsnorm_f32_avx2;
 pi_rope_fn pi_rope_f32_avx2;
 pi_swiglu_fn pi_swiglu_f32_avx2;
-pi_attn_fn pi_attn_kv_f16_avx2, pi_attn_kv_f32_avx2;
+pi_attn_fn pi_attn_kv_f16_avx2, pi_attn_kv_f32_avx2, pi_attn_kv_q8_0_avx2;
 pi_attn_merge_fn pi_attn_merge_avx2;
 pi_kv_append_fn pi_kv_append_f16_avx2;
 pi_head_stats_fn pi_head_stats_f32_avx2;
@@ -52,6 +52,7 @@ static void fill_avx2(struct pi_kernels *k) {
     k->swiglu = pi_swiglu_f32_avx2;
     k->attn_kv[PI_KV_F16] = pi_attn_kv_f16_avx2;
     k->attn_kv[PI_KV_F32] = pi_attn_kv_f32_avx2;
+    k->attn_kv[PI_KV_Q8_0] = pi_attn_kv_q8_0_avx2;
     k->attn_merge = pi_attn_merge_avx2;
     k->kv_append[PI_KV_F16] = pi_kv_append_f16_avx2;
     k->head_stats = pi_head_stats_f32_avx2;

@@ -51,6 +51,7 @@ def add_arguments(parser: Parser) -> None:
     model.add_argument(
         "--packed-cache", action="store_true", help="keep packed weights; the next load is fast"
     )
+    model.add_argument("--kv-type", help="cached keys and values: f16, f32 or q8_0; default f16")
     chat = parser.add_argument_group("prompt and output")
     chat.add_argument("--system", metavar="TEXT", help="system message")
     chat.add_argument("--raw", action="store_true", help="no chat template: continue the text")
@@ -128,6 +129,7 @@ def _load(options: argparse.Namespace) -> LLM:
             threads=options.threads,
             ctx_size=options.ctx_size,
             isa=options.isa,
+            kv_type=options.kv_type,
             progress=bar.report,
             packed_cache=options.packed_cache,
         )

@@ -21,6 +21,7 @@ def add_subject_options(parser: Parser) -> None:
     model.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
     model.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
+    model.add_argument("--kv-type", help="cached keys and values: f16, f32 or q8_0; default f16")
 
 
 def add_window_options(parser: Parser) -> None:
@@ -47,5 +48,6 @@ def load_subject(options: argparse.Namespace, n_ctx: int) -> Subject:
             dtype=options.dtype,
             threads=options.threads,
             isa=options.isa,
+            kv_type=options.kv_type,
             progress=bar.report,
         )

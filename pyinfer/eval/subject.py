@@ -47,6 +47,7 @@ class Subject:
         dtype: str | None = None,
         threads: int | None = None,
         isa: str | None = None,
+        kv_type: str | None = None,
         progress: Progress | None = None,
     ) -> None:
         resolved = resolve_model(DEMO_FOLDER if model is None else model)
@@ -59,6 +60,7 @@ class Subject:
                 threads=threads,
                 ctx_size=n_ctx,
                 isa=isa,
+                kv_type=kv_type,
                 progress=progress,
             )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyinfer._kernels.cache import FORMATS as KV_FORMATS
 from pyinfer._kernels.runtime import Runtime, choose_isa
 from pyinfer.config import GenerationDefaults, ModelConfig
 from pyinfer.errors import InsufficientMemoryError, UsageError
@@ -58,6 +59,7 @@ def load_model(
     threads: int | None = None,
     ctx_size: int | None = None,
     isa: str | None = None,
+    kv_type: str | None = None,
     progress: Progress | None = None,
     packed_cache: bool | str | Path = False,
 ) -> LoadedModel:
@@ -75,6 +77,9 @@ def load_model(
         Most tokens of a sequence. Default: the model's own, at most 32,768, at most what fits.
     isa : str, optional
         Highest instruction set to use.
+    kv_type : str, optional
+        Format of cached keys and values: ``f16``, ``f32`` or ``q8_0``, which halves their memory
+        and needs a head size that is a multiple of 32. Default: ``f16``; ``f32`` for f32 weights.
     progress : callable, optional
         Called with (bytes done, bytes in all) of the files.
     packed_cache : bool, str or Path
@@ -89,10 +94,10 @@ def load_model(
         The model and its context need more memory than there is; names both numbers. Nothing has
         been allocated then.
     UsageError
-        ``dtype``, ``threads``, ``ctx_size`` or ``isa`` is no valid choice.
+        ``dtype``, ``threads``, ``ctx_size``, ``isa`` or ``kv_type`` is no valid choice.
     """
     choose_isa(isa)  # a wrong name should not cost a header parse
-    sizes = _Sizes(threads, ctx_size, isa)
+    sizes = _Sizes(threads, ctx_size, isa, kv_type)
     cache = _cache(packed_cache)
     key = None if cache is None else cache.key(Path(path), dtype)
     if cache is None or key is None:
@@ -111,6 +116,12 @@ class _Sizes:
     threads: int | None
     ctx_size: int | None
     isa: str | None
+    kv_type: str | None
+
+    def limits(self, config: ModelConfig, formats: dict[str, str], weights: int) -> StepLimits:
+        """Context and cache that fit the memory."""
+        kv_format = _kv_format(self.kv_type, formats, config)
+        return _limits(config, formats, weights, self.ctx_size, kv_format)
 
     def runtime(self) -> tuple[Runtime, str]:
         """The runtime, and why it has that many threads."""
@@ -138,7 +149,7 @@ def _load_source(
         config = checkpoint.config
         plan = _plan(checkpoint, dtype)
         formats = dict(plan.formats)
-        limits = _limits(config, formats, arena_bytes(checkpoint, formats), sizes.ctx_size)
+        limits = sizes.limits(config, formats, arena_bytes(checkpoint, formats))
         runtime, reason = sizes.runtime()
         total = file_bytes(checkpoint)
 
@@ -169,7 +180,7 @@ def _load_packed(
 ) -> LoadedModel | None:
     """Map a packed file; None if its weights are damaged."""
     config, nbytes = packed.config, packed.arena_bytes()
-    limits = _limits(config, packed.formats, nbytes, sizes.ctx_size)
+    limits = sizes.limits(config, packed.formats, nbytes)
     runtime, reason = sizes.runtime()
     try:
         reader = PackedReader(file, packed, sums, runtime)
@@ -196,11 +207,14 @@ def _plan(checkpoint: Checkpoint, dtype: str | None) -> Plan:
 
 
 def _limits(
-    config: ModelConfig, formats: dict[str, str], weights: int, ctx_size: int | None
+    config: ModelConfig,
+    formats: dict[str, str],
+    weights: int,
+    ctx_size: int | None,
+    kv_format: str,
 ) -> StepLimits:
     """Choose the context and compare the memory it needs with what is available."""
     available = available_memory()
-    kv_format = _kv_format(formats)
     per_block = cache_block_bytes(kv_format, config)
     fixed = weights + _step_bytes(config)
     spare_blocks = int(max(0, available * MEMORY_SHARE - fixed) // per_block)
@@ -220,17 +234,28 @@ def _limits(
             f"{config.name} needs {_gb(needed)} ({_gb(weights)} weights, "
             f"{_gb(blocks * per_block)} for a context of {context} tokens), "
             f"{_gb(available)} are available",
-            hint="use a smaller context (ctx_size), a smaller format (dtype) or a smaller model",
+            hint="use a smaller context (ctx_size), a smaller format (dtype, kv_type) or a smaller "
+            "model",
         )
     pool = max(blocks, min(blocks * MAX_POOL_CONTEXTS, spare_blocks))
     return StepLimits(context=context, n_blocks=pool, kv_format=kv_format)
 
 
-def _kv_format(formats: dict[str, str]) -> str:
+def _kv_format(wanted: str | None, formats: dict[str, str], config: ModelConfig) -> str:
     """Keys and values in f16, whose rounding is far below that of quantized or 16-bit weights; who
     asks for f32 weights wants f32 results.
     """
-    return "f32" if set(formats.values()) == {"f32"} else "f16"
+    if wanted is None:
+        return "f32" if set(formats.values()) == {"f32"} else "f16"
+    if wanted not in KV_FORMATS:
+        raise UsageError(f"kv_type {wanted!r} is unknown, expected {', '.join(KV_FORMATS)}")
+    if wanted == "q8_0" and config.head_dim % 32:
+        raise UsageError(
+            f"kv_type q8_0 needs a head size that is a multiple of 32, that of {config.name} is "
+            f"{config.head_dim}",
+            hint="use f16",
+        )
+    return wanted
 
 
 def _step_bytes(config: ModelConfig) -> int:
@@ -250,7 +275,8 @@ def _report(
     used = sorted(set(formats.values()), key=list(formats.values()).count, reverse=True)
     return (
         f"weights: {_gb(weights)} in {', '.join(used)}",
-        f"context: {limits.context} tokens, {per_token / 1024:.0f} KiB each, "
+        f"context: {limits.context} tokens, {per_token / 1024:.0f} KiB each in "
+        f"{limits.kv_format}, "
         f"pool of {limits.n_blocks * BLOCK_TOKENS} tokens, committed on use",
         f"threads: {model.runtime.threads} ({why_threads})",
         f"instruction set: {model.runtime.isa}",

@@ -172,6 +172,25 @@ class TestChoices:
         with pytest.raises((UsageError, UnsupportedCPUError), match="avx1024"):
             load_model(folder)
 
+    def test_kv_type(self, folder: Path, tmp_path: Path) -> None:
+        assert load_model(folder, threads=1).model.limits.kv_format == "f16"
+        assert load_model(folder, dtype="f32", threads=1).model.limits.kv_format == "f32"
+        with pytest.raises(UsageError, match="q5_1"):
+            load_model(folder, kv_type="q5_1")
+        wide = tmp_path / "wide"
+        wide.mkdir()
+        write_folder(wide, random_config(hidden=64, heads=4, kv_heads=2, head_dim=32))
+        loaded = load_model(wide, kv_type="q8_0", threads=1)
+        assert loaded.model.limits.kv_format == "q8_0"
+        assert any("in q8_0, pool" in line for line in loaded.report)
+        config = loaded.config
+        assert 32 * cache_block_bytes("q8_0", config) == 17 * cache_block_bytes("f16", config)
+        narrow = tmp_path / "narrow"
+        narrow.mkdir()
+        write_folder(narrow, random_config(hidden=72, heads=3, kv_heads=1, head_dim=24))
+        with pytest.raises(UsageError, match="multiple of 32"):
+            load_model(narrow, kv_type="q8_0")
+
     def test_threads(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(loader, "default_threads", lambda: ThreadChoice(2, "a reason"))
         loaded = load_model(folder)

@@ -35,9 +35,15 @@ class Row:
         return cls(*copies, row.log_sum_exp, row.finite)
 
 
-def load(path: Path, dtype: str | None = None, threads: int = 1, isa: str | None = None) -> Model:
+def load(
+    path: Path,
+    dtype: str | None = None,
+    threads: int = 1,
+    isa: str | None = None,
+    kv_type: str | None = None,
+) -> Model:
     """Load a checkpoint for tests of its model alone."""
-    return load_model(path, dtype=dtype, threads=threads, isa=isa).model
+    return load_model(path, dtype=dtype, threads=threads, isa=isa, kv_type=kv_type).model
 
 
 def with_runtime(

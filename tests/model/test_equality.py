@@ -206,15 +206,23 @@ def _set_later(flag: CancelFlag, delay: float) -> None:
 LONG = 1300
 
 
-@pytest.fixture(scope="module", params=["f16", "f32"])
+@pytest.fixture(scope="module", params=["f16", "f32", "q8_0"])
 def long_model(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Model, np.ndarray, list[Row]]:
     """Model, tokens and rows of a context over three attention segments, per cache format."""
     path = tmp_path_factory.mktemp("long")
-    config = random_config(hidden=64, layers=2, heads=4, kv_heads=2, vocab=300, intermediate=64)
+    config = random_config(
+        hidden=64,
+        layers=2,
+        heads=4,
+        kv_heads=2,
+        vocab=300,
+        intermediate=64,
+        head_dim=32 if request.param == "q8_0" else None,
+    )
     write_folder(path, config, 2, "f32")
-    model = load(path, "f32" if request.param == "f32" else "q8_0")
+    model = load(path, "f32" if request.param == "f32" else "q8_0", kv_type=request.param)
     assert model.limits.kv_format == request.param
     text = random_tokens(model, LONG, 3)
     return model, text, run_chunks(with_runtime(model), text, [LONG])

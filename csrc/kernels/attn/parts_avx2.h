@@ -1,0 +1,90 @@
+/* Attention on 256-bit registers: what does not depend on the format of the cache. Queries that see
+ * the same tokens of a tile go in parts of up to six. */
+#ifndef PYINFER_KERNELS_ATTN_PARTS_AVX2_H
+#define PYINFER_KERNELS_ATTN_PARTS_AVX2_H
+
+#include "kernels/util/x86_math256.h"
+#include "pyinfer/kernel_types.h"
+
+#define MAX_PART 6
+
+/* Maxima, exponentials and sums of n queries from their scores; p[query][token] and the factors by
+ * which their outputs shrink. */
+PI_INLINE void pi_weigh_part(const struct pi_attn_args *a, size_t query, size_t n, size_t n_visible,
+                             __m256 (*score)[2], float (*p)[PI_KV_TILE_TOKENS], float *rescale) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i count = _mm256_set1_epi32((int32_t)n_visible);
+    const __m256 visible[2] = {
+        _mm256_castsi256_ps(_mm256_cmpgt_epi32(count, lane)),
+        _mm256_castsi256_ps(
+            _mm256_cmpgt_epi32(count, _mm256_add_epi32(lane, _mm256_set1_epi32(8)))),
+    };
+    for (size_t i = 0; i < n; i++) {
+        /* A hidden score becomes the old maximum, which changes nothing; a NaN loses against it
+         * as in the scalar comparison. */
+        const float old = a->m[query + i];
+        const __m256 old_f32x8 = _mm256_set1_ps(old);
+        __m256 largest =
+            _mm256_max_ps(_mm256_blendv_ps(old_f32x8, score[i][0], visible[0]), old_f32x8);
+        largest = _mm256_max_ps(_mm256_blendv_ps(old_f32x8, score[i][1], visible[1]), largest);
+        __m128 m = _mm_max_ps(_mm256_castps256_ps128(largest), _mm256_extractf128_ps(largest, 1));
+        m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+        const float max = _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+        rescale[i] = pi_expf(old - max);
+        float *l = a->l + (query + i) * PI_KV_TILE_TOKENS;
+        for (size_t half = 0; half < 2; half++) {
+            const __m256 e = _mm256_and_ps(
+                pi_exp256(_mm256_sub_ps(score[i][half], _mm256_set1_ps(max))), visible[half]);
+            _mm256_store_ps(p[i] + 8 * half, e);
+            const __m256 kept =
+                _mm256_mul_ps(_mm256_loadu_ps(l + 8 * half), _mm256_set1_ps(rescale[i]));
+            _mm256_storeu_ps(l + 8 * half, _mm256_add_ps(kept, e));
+        }
+        a->m[query + i] = max;
+    }
+}
+
+static inline void pi_clear_parts(const struct pi_attn_args *a) {
+    for (size_t i = 0; i < a->n_queries; i++) {
+        a->m[i] = -INFINITY;
+        memset(a->l + i * PI_KV_TILE_TOKENS, 0, PI_KV_TILE_TOKENS * sizeof *a->l);
+        memset(a->o + i * a->v_stride, 0, a->v_stride * sizeof *a->o);
+    }
+}
+
+/* Tokens from k on that a query sees. */
+static inline size_t pi_visible_from(const struct pi_attn_args *a, size_t query, size_t k) {
+    const size_t last = pi_min_size((size_t)a->limit[query], a->last);
+    return last > k ? pi_min_size(last - k, PI_KV_TILE_TOKENS) : 0;
+}
+
+/* Calls add(a, first, n, &tile) with constant n for the queries from `query` on that see something of
+ * the tile at token k; sets tile.n_visible. Limits ascend: what saw nothing is skipped for good. Parts
+ * are of equal length: 7 queries go as 4 + 3, not as 6 + 1. */
+#define EACH_PART(a, query, k, tile, add)                                                          \
+    do {                                                                                           \
+        while ((query) < (a)->n_queries && pi_visible_from(a, query, k) == 0) {                    \
+            (query)++;                                                                             \
+        }                                                                                          \
+        for (size_t first = (query); first < (a)->n_queries;) {                                    \
+            (tile).n_visible = pi_visible_from(a, first, k);                                       \
+            size_t last = first + 1;                                                               \
+            while (last < (a)->n_queries && pi_visible_from(a, last, k) == (tile).n_visible) {     \
+                last++;                                                                            \
+            }                                                                                      \
+            while (first < last) {                                                                 \
+                const size_t n = pi_ceil_div(last - first, pi_ceil_div(last - first, MAX_PART));   \
+                switch (n) {                                                                       \
+                case 6: add(a, first, 6, &(tile)); break;                                          \
+                case 5: add(a, first, 5, &(tile)); break;                                          \
+                case 4: add(a, first, 4, &(tile)); break;                                          \
+                case 3: add(a, first, 3, &(tile)); break;                                          \
+                case 2: add(a, first, 2, &(tile)); break;                                          \
+                default: add(a, first, 1, &(tile)); break;                                         \
+                }                                                                                  \
+                first += n;                                                                        \
+            }                                                                                      \
+        }                                                                                          \
+    } while (0)
+
+#endif
