@@ -172,16 +172,21 @@ static struct guarded quantized_heads(struct check *c, const float *q, size_t n,
     return q8;
 }
 
+static struct guarded ascending_limits(struct check *c, size_t n, size_t n_tokens) {
+    struct guarded limit = check_output(c, n * sizeof(int32_t));
+    for (size_t i = 0; i < n; i++) {
+        ((int32_t *)limit.data)[i] = (int32_t)(n_tokens * (i + 1) / n);
+    }
+    return limit;
+}
+
 static void test_attn(struct check *c, enum pi_kv_format format) {
     struct cache cache = fill_cache(c, format);
     const size_t groups = pi_ceil_div(cache.head_dim, PI_GROUP_INPUTS);
     const size_t n = check_between(c, 1, 60);
     struct guarded q = check_floats(c, n * cache.head_dim);
     struct guarded q8 = quantized_heads(c, q.data, n, cache.head_dim, groups);
-    struct guarded limit = check_output(c, n * sizeof(int32_t));
-    for (size_t i = 0; i < n; i++) {
-        ((int32_t *)limit.data)[i] = (int32_t)(cache.n_tokens * (i + 1) / n);
-    }
+    struct guarded limit = ascending_limits(c, n, cache.n_tokens);
     struct guarded m[2], l[2], o[2], out[2];
     for (size_t i = 0; i < 2; i++) {
         const struct pi_kernels *k = i ? c->scalar : c->kernels;
