@@ -29,6 +29,7 @@ COMMANDS = {
     "imatrix": "measure which inputs of the matrices matter",
     "verify": "replay the published answers of a model",
     "tokenize": "show the tokens of a text",
+    "pull": "bring a model of the hub into the store",
     "list": "list the models on this machine",
     "show": "show what a model is",
     "cp": "give a model of the store a second name",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pyinfer.errors import StoreBusyError
+from pyinfer.store.durable import storage_errors
 
 POLL_SECONDS = 0.05
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -62,24 +63,37 @@ def locked(
 
     Raises
     ------
+    StoreIOError, StoreFullError
+        The file cannot be opened.
     StoreBusyError
         Somebody else kept it longer than ``timeout``.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        with storage_errors("the store"):
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
             held = try_lock(fd, shared=shared)
-            if held is not False:
-                break
-            if deadline is not None and time.monotonic() >= deadline:
-                raise StoreBusyError(
-                    f"{path.name}: another process uses this part of the store",
-                    hint="wait until it has finished",
-                )
-            if waiting is not None:
-                waiting()
-            time.sleep(POLL_SECONDS)
-        yield bool(held)
-    finally:
-        os.close(fd)  # releases the lock
+            # Whoever held it before may have deleted the file: then a newer file counts.
+            if held is not False and _is_same_file(fd, path):
+                yield bool(held)
+                return
+            if held is False:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise StoreBusyError(
+                        f"{path.name}: another process uses this part of the store",
+                        hint="wait until it has finished",
+                    )
+                if waiting is not None:
+                    waiting()
+                time.sleep(POLL_SECONDS)
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(fd)  # releases the lock
+
+
+def _is_same_file(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
