@@ -21,6 +21,7 @@ from pyinfer.errors import UsageError
 #: Name and help of every subcommand; each is a module of this package with ``DESCRIPTION``,
 #: ``add_arguments(parser)`` and ``run(options)``, imported only when it is called.
 COMMANDS = {
+    "run": "chat in the terminal",
     "generate": "answer one prompt",
     "bench": "measure prompt and decode speed",
     "convert": "folder to GGUF file, and back",
@@ -49,13 +50,14 @@ def execute(arguments: Sequence[str], command: str | None, is_process: bool) -> 
             sys.stdout.reconfigure(errors="replace")  # for terminals that are not UTF-8
         try:
             options = _parse(arguments, command)
+            options.interrupts = interrupts
             status: int = options.run(options)
         except SystemExit as end:  # argparse has printed its help
             status = int(end.code or 0)
         put(sys.stdout, "")
         return status
 
-    with prompt_interrupts():
+    with prompt_interrupts() as interrupts:
         status = exit_status(run)
         if status == EXIT_INTERRUPT and is_process:
             leave()  # an orderly shutdown would wait for threads that still load

@@ -24,32 +24,51 @@ GRACE_SECONDS = 0.4
 _SHOW_CURSOR = b"\x1b[?25h\x1b[0m"
 
 
+class Interrupts:
+    """What the watching thread and the command have in common."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.handled = threading.Event()
+
+    @contextlib.contextmanager
+    def tolerated(self) -> Iterator[None]:
+        """While the block runs, the command answers interrupts itself, however long it takes."""
+        self.handled.set()
+        try:
+            yield
+        finally:
+            self.handled.clear()
+
+
 @contextlib.contextmanager
-def prompt_interrupts() -> Iterator[None]:
+def prompt_interrupts() -> Iterator[Interrupts]:
     """Watch for SIGINT while the block runs. Does nothing outside the main thread."""
+    interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield interrupts
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     old = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    ended = threading.Event()
     threading.Thread(
-        target=_watch, args=(reader, ended), name="pyinfer-sigint", daemon=True
+        target=_watch, args=(reader, interrupts), name="pyinfer-sigint", daemon=True
     ).start()
     try:
-        yield
+        yield interrupts
     finally:
-        ended.set()
+        interrupts.ended.set()
         signal.set_wakeup_fd(old)
         os.close(writer)  # the thread reads the end of the pipe and closes the other side
 
 
-def _watch(reader: int, ended: threading.Event) -> None:
+def _watch(reader: int, interrupts: Interrupts) -> None:
     while data := os.read(reader, 64):
-        if signal.SIGINT in data and not ended.wait(GRACE_SECONDS):
+        if signal.SIGINT not in data or interrupts.handled.is_set():
+            continue
+        if not interrupts.ended.wait(GRACE_SECONDS):
             leave()
     os.close(reader)
 

@@ -28,7 +28,7 @@ def read_prompt(argument: str | None) -> str:
             "no prompt given", hint='Write one as the last argument, for example "What is 7 * 8?"'
         )
     if argument is None or argument == "-":
-        text = _read_stdin().removesuffix("\n").removesuffix("\r")
+        text = read_stdin().removesuffix("\n").removesuffix("\r")
     else:
         text = argument
         try:
@@ -40,7 +40,8 @@ def read_prompt(argument: str | None) -> str:
     return text
 
 
-def _read_stdin() -> str:
+def read_stdin() -> str:
+    """All of standard input; errors as :func:`read_prompt`."""
     if sys.stdin is None:
         raise UsageError("standard input is closed", hint="Write the prompt as the last argument")
     data = sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1)

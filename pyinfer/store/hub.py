@@ -80,14 +80,10 @@ def hub_headers() -> dict[str, str]:
             hint="install it with: pip install 'huggingface_hub>=2,<3', or copy the files by hand "
             "and use --from",
         ) from None
-    from pyinfer import __version__
-
     token = get_token()
     if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
         raise UsageError("HF_TOKEN holds characters that no token has")
-    headers = build_hf_headers(
-        token=token or False, library_name="pyinfer", library_version=__version__
-    )
+    headers = build_hf_headers(token=token or False, library_name="pyinfer")
     return {str(key): str(value) for key, value in headers.items()}
 
 

@@ -139,7 +139,7 @@ def test_the_token_stays_with_the_hub(hub: Hub, store: Store) -> None:
     for host, _, headers in hub.log:
         mine = host.startswith("127.")
         assert headers.get("authorization") == ("Bearer hf_secret" if mine else None)
-        assert "pyinfer/" in headers["user-agent"]
+        assert headers["user-agent"].startswith("pyinfer")
 
 
 @pytest.mark.parametrize("fault", CONTENT_FAULTS)
