@@ -36,6 +36,8 @@ COMMANDS = {
     "cp": "give a model of the store a second name",
     "rm": "remove models from the store",
     "cache": "list or remove packed weights",
+    "doctor": "examine the machine, and which models fit",
+    "completion": "script that completes commands and models in the shell",
 }
 
 

@@ -287,3 +287,55 @@ def _report(
 
 def _gb(nbytes: float) -> str:
     return f"{nbytes / 1e9:.2f} GB"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNeed:
+    """What a model asks of the machine, from its headers alone.
+
+    Attributes
+    ----------
+    config : ModelConfig
+    formats : dict of str to str
+        Format of every matrix in memory.
+    weights : int
+        Bytes of the packed weights.
+    bytes_per_token : int
+        Weight bytes that one decode step reads.
+    kv_per_token : float
+        Cache bytes of one token.
+    memory : int
+        Least bytes to load it, with a context of one cache block.
+    """
+
+    config: ModelConfig
+    formats: dict[str, str]
+    weights: int
+    bytes_per_token: int
+    kv_per_token: float
+    memory: int
+
+
+def model_need(path: str | Path, dtype: str | None = None) -> ModelNeed:
+    """Compute what :func:`load_model` would need; nothing is allocated.
+
+    Raises
+    ------
+    ModelNotFoundError, ModelFormatError, ModelUnsupportedError, StoreIOError, UsageError
+        As :func:`load_model`.
+    """
+    with open_checkpoint(path) as checkpoint:
+        formats = dict(_plan(checkpoint, dtype).formats)
+        weights = arena_bytes(checkpoint, formats)
+        read = formats
+        if "lm_head.weight" in formats:  # of a separate embedding one row is read
+            read = {n: fmt for n, fmt in formats.items() if n != "model.embed_tokens.weight"}
+        block = cache_block_bytes(_kv_format(formats), checkpoint.config)
+        return ModelNeed(
+            checkpoint.config,
+            formats,
+            weights,
+            arena_bytes(checkpoint, read),
+            block / BLOCK_TOKENS,
+            weights + _step_bytes(checkpoint.config) + block,
+        )

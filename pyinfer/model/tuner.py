@@ -106,6 +106,19 @@ def tune(runtime: Runtime, sample: Program | None, sample_bytes: int) -> Tuned:
     return tuned
 
 
+def forget(runtime: Runtime) -> None:
+    """Drop the kept choice for machines like this one; the next large model measures anew."""
+    data = _read_cache()
+    if data.pop(_machine_key(runtime), None) is not None:
+        _write_cache(data)
+
+
+def cache_file() -> Path:
+    """Where choices are kept."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "pyinfer" / "tuner.json"
+
+
 def choose(rounds: list[dict[Walk, float]], sample_bytes: int) -> Tuned:
     """Choose from the seconds of every candidate in every round.
 
@@ -153,14 +166,9 @@ def _machine_key(runtime: Runtime) -> str:
     return "; ".join(str(part) for part in parts)
 
 
-def _cache_file() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "pyinfer" / "tuner.json"
-
-
 def _read_cache() -> dict[str, Any]:
     try:
-        data = json.loads(_cache_file().read_bytes())
+        data = json.loads(cache_file().read_bytes())
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
@@ -181,7 +189,6 @@ def _load(key: str) -> Tuned | None:
 
 
 def _store(key: str, tuned: Tuned) -> None:
-    """Write the cache by rename; a read-only home costs the next start a measurement only."""
     data = _read_cache()
     data[key] = {
         "walk": tuned.walk,
@@ -189,7 +196,12 @@ def _store(key: str, tuned: Tuned) -> None:
         "busy": tuned.busy,
         "time": time.time(),
     }
-    file = _cache_file()
+    _write_cache(data)
+
+
+def _write_cache(data: dict[str, Any]) -> None:
+    """Replace the file by rename; a read-only home costs the next start a measurement only."""
+    file = cache_file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as out:
