@@ -13,12 +13,14 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose mistakes are UsageError instead of an exit with two lines.
 
     Options are never abbreviated. Options named in ``switches`` take a value with ``=`` only:
-    ``--think`` is ``--think=true``, whatever comes after it.
+    ``--think`` is ``--think=true``, whatever comes after it. With ``intermixed`` options may stand
+    between the positional words.
     """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
         self.switches: set[str] = set()
+        self.intermixed = False
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -27,7 +29,13 @@ class Parser(argparse.ArgumentParser):
         given = list(args or ())
         end = given.index("--") if "--" in given else len(given)
         head = [f"{word}=true" if word in self.switches else word for word in given[:end]]
-        return super().parse_known_args(head + given[end:], namespace)
+        if not self.intermixed:
+            return super().parse_known_args(head + given[end:], namespace)
+        self.intermixed = False  # what follows comes back here, twice
+        try:
+            return super().parse_known_intermixed_args(head + given[end:], namespace)
+        finally:
+            self.intermixed = True
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""

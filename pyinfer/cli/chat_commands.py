@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyinfer.cli.chat import Chat
 
 HELP = '''\
-  /set parameter NAME VALUE   temperature, top_p, top_k, min_p, seed, num_predict, stop, ...
+  /set parameter NAME VALUE   temperature, top_p, seed, num_predict, stop, ...
   /set system TEXT            system message for the following answers
   /set think | nothink        reason before answering, or not
   /set fold | show            hide the reasoning behind one line, or show it
@@ -22,7 +22,7 @@ HELP = '''\
   /set wordwrap | nowordwrap  break lines between words
   /set history | nohistory    keep what you type for the next chat
   /show info | parameters | system | template | messages
-  /save NAME, /load NAME      keep the chat; go on with a kept chat or another model
+  /save NAME, /load NAME      keep the chat; go on with it or another model
   /clear                      forget the conversation
   /bye                        leave (also Ctrl-D)
   """                         begin and end a message of several lines
@@ -187,8 +187,7 @@ def _set_parameter(chat: Chat, name: str, value: str) -> None:
 def _show(chat: Chat, what: str) -> None:
     session = chat.session
     if what == "info":
-        info = chat.llm.info
-        lines = [f"model: {info.name}", f"context: {info.context} tokens", *info.report]
+        lines = [f"model: {chat.llm.info.name}", *chat.llm.info.report]
         chat.say("\n".join(f"  {line}" for line in lines))
     elif what == "parameters":
         defaults = chat.llm.defaults

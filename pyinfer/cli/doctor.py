@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -48,7 +50,17 @@ def run(options: argparse.Namespace) -> int:
 def _page(findings: Findings) -> list[str]:
     lines: list[str] = []
     for title, facts in findings.sections.items():
-        lines += [title, *(f"  {name:<26}{value}" for name, value in facts.items()), ""]
+        lines.append(title)
+        for name, value in facts.items():
+            indent = " " * 28
+            lines += textwrap.wrap(
+                f"  {name:<26}{value}",
+                max(60, shutil.get_terminal_size().columns - 1),
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        lines.append("")
     lines.append("Models")
     rows = [["  NAME", "MEMORY", "FITS", "DECODE UP TO", "PROMPT UP TO"]]
     for model in findings.models:

@@ -50,9 +50,11 @@ class PullDisplay:
         self._last = now
 
     def _bar(self, event: PullEvent) -> None:
-        label = event.file if event.status in _QUIET else event.status
-        if event.count > 1 and event.status in _QUIET:
-            label = f"{event.number}/{event.count} {label}"
+        label = event.status
+        if event.file and event.status in _QUIET:
+            label = event.file
+            if event.count > 1:
+                label = f"{event.number}/{event.count} {label}"
         label = visible(label)
         if len(label) > _LABEL_COLUMNS:
             label = label[: _LABEL_COLUMNS - 1] + "…"

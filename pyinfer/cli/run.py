@@ -29,6 +29,7 @@ def add_arguments(parser: Parser) -> None:
     """Describe the options."""
     parser.set_defaults(run=run)
     parser.switches |= {"--think"}
+    parser.intermixed = True
     parser.add_argument("model", nargs="?", help=MODEL_FORMS)
     parser.add_argument("prompt", nargs="*", help="answer this and leave")
     parser.add_argument("--system", default="", metavar="TEXT", help="system message")

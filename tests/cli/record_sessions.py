@@ -14,10 +14,8 @@ from pathlib import Path
 
 from pyinfer.loading import DEMO_FOLDER
 
-from ..checkpoints import random_config, write_gguf
 from ..store.hub_server import Hub
 from ..store.stores import add_ollama
-from ..vocabulary import N_TOKENS
 from .screen import Screen
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +23,7 @@ QUESTIONS = [
     "/set parameter temperature 0",
     "Which is larger, 9.11 or 9.9?",
     "/set fold",
-    '"""What is\n12 + 30?"""',
+    '"""What is 12 + 30?\n"""',
     "/save sums",
     "/show parameters",
     "/foo",
@@ -63,11 +61,8 @@ def main() -> None:
     files["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     with tempfile.TemporaryDirectory() as work, Hub({"pyinfer/demo": files}) as hub:
         hub.rate = 8e6
-        small = Path(work) / "small.gguf"
-        write_gguf(small, random_config(vocab=N_TOKENS))
         params = {"temperature": 0.6, "top_p": 0.95, "stop": ["<｜User｜>"]}
         texts = {"template": "{{ .Prompt }}", "license": "MIT"}
-        add_ollama(Path(work) / "ollama", small.read_bytes(), params=params, texts=texts)
         env = {
             **os.environ,
             "TERM": "xterm",
@@ -81,14 +76,18 @@ def main() -> None:
             "XDG_STATE_HOME": f"{work}/state",
             "XDG_CACHE_HOME": f"{work}/cache",
         }
+        small = Path(work) / "small.gguf"
+        record(env, "convert", str(DEMO_FOLDER), str(small), "--dtype", "q4_0")
+        name = "registry.ollama.ai/library/pyinfer-demo/q4_0"
+        add_ollama(Path(work) / "ollama", small.read_bytes(), name, params, texts)
         sessions = [
             record(env, "pull", "hf:pyinfer/demo"),
             record(env, "cp", "hf:pyinfer/demo", "demo"),
             record(env, "list"),
             record(env, "show", "demo", "--verify"),
-            record(env, "show", "deepseek-r1:1.5b"),
+            record(env, "show", "pyinfer-demo:q4_0"),
             record_chat(env, "demo"),
-            record(env, "run", "demo", "--no-think", "What is 7 + 5?"),
+            record(env, "run", "demo", "--hide-thinking", "What is 12 + 30?"),
             record(env, "rm", "demo"),
             record(env, "doctor"),
         ]

@@ -60,3 +60,15 @@ def test_true(word: str) -> None:
 @pytest.mark.parametrize("word", ["false", "False", "0", "no", "off"])
 def test_false(word: str) -> None:
     assert not switch(word)
+
+
+def test_options_between_words() -> None:
+    parser = Parser(prog="x")
+    parser.intermixed = True
+    parser.add_argument("model", nargs="?")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--a", action="store_true")
+    options = parser.parse_args(["m", "--a", "b", "c"])
+    assert (options.model, options.words, options.a) == ("m", ["b", "c"], True)
+    with pytest.raises(UsageError):
+        parser.parse_args(["m", "--none", "b"])

@@ -120,8 +120,9 @@ def test_settings(chat: Screen) -> None:
     for line in ("/foo", "/set", "/set foo", "/show", "/save", "/load", "/load none", "/save ../x"):
         assert "pyinfer: error: " in chat.ask(line)[0]
     assert any("demo" in line for line in chat.ask("/show info"))
-    assert len(chat.ask("/help")) <= 22  # fits the screen
-    assert max(map(len, chat.lines)) < 80
+    page = chat.ask("/help")
+    assert len(page) <= 22  # fits the screen
+    assert max(map(len, page)) < 80
 
 
 def test_a_chat_goes_on_another_day(env: dict[str, str], tmp_path: Path) -> None:
