@@ -330,7 +330,7 @@ def model_need(path: str | Path, dtype: str | None = None) -> ModelNeed:
         read = formats
         if "lm_head.weight" in formats:  # of a separate embedding one row is read
             read = {n: fmt for n, fmt in formats.items() if n != "model.embed_tokens.weight"}
-        block = cache_block_bytes(_kv_format(formats), checkpoint.config)
+        block = cache_block_bytes(_kv_format(None, formats, checkpoint.config), checkpoint.config)
         return ModelNeed(
             checkpoint.config,
             formats,
