@@ -110,8 +110,11 @@ def _array(metadata: Mapping[str, Any], key: str, limit: int) -> Sequence[Any]:
 
 
 def _strings(metadata: Mapping[str, Any], key: str, limit: int) -> list[str]:
+    items = list(_array(metadata, key, limit))
+    if all(type(item) is str for item in items):
+        return items
     strings: list[str] = []
-    for number, item in enumerate(_array(metadata, key, limit)):
+    for number, item in enumerate(items):
         if type(item) is bytes:
             try:
                 strings.append(item.decode("utf-8"))
