@@ -30,7 +30,7 @@ from bench.peers.measure import Measure
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTS = 3
-CONTEXT = 1024
+CONTEXT = 512
 EQUALITY_TESTS = ("tests/kernels", "tests/model/test_equality.py", "tests/model/test_golden.py")
 
 
