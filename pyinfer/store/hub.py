@@ -73,7 +73,7 @@ def hub_headers() -> dict[str, str]:
     try:
         import httpx2  # noqa: F401  (the transport needs it)
         from huggingface_hub import get_token
-        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+        from huggingface_hub.utils import build_hf_headers
     except ImportError:
         raise UsageError(
             "pulling from the hub needs the extra [hub]",

@@ -233,9 +233,10 @@ class Response:
 
     def _retry_after(self) -> float:
         try:
-            return min(max(float(self.headers.get("retry-after", "0")), 0.0), MAX_RETRY_AFTER)
+            seconds = float(self.headers.get("retry-after", "0"))
         except ValueError:
             return 0.0
+        return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else 0.0  # also for NaN
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it comes; raises TransientError when it comes too slowly."""
