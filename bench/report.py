@@ -3,8 +3,8 @@
     python -m bench.report
 
 Inputs: ``docs/runs/*.json`` of ``bench.peers.compare --out``, ``bench.peers.run_goals`` (files
-``goal-<line>.json``) and ``pytest bench --benchmark-json``, and the accuracy figures of the
-embedded model. Nothing is typed by hand.
+``goal-<line>.json``) and ``pytest bench --benchmark-json``, and the figures of the embedded
+model: accuracy and ``docs/runs/quality``. Nothing is typed by hand.
 """
 
 from __future__ import annotations
@@ -213,6 +213,31 @@ def kv_types(measured: dict[str, Any]) -> str:
     return table(columns, rows)
 
 
+def quality(run: dict[str, Any]) -> str:
+    """Size and quality of the embedded model in every file type, the largest first."""
+    rows = []
+    for name, v in sorted(run["variants"].items(), key=lambda item: -item[1]["bytes"]):
+        answers = v["answers"]
+        rows.append(
+            [name, f"{v['bytes'] / 1e6:.2f}", f"{v['bits_per_weight']:.2f}",
+             f"{v['perplexity']:.3f}", f"{max(v['mean_kl'], 0.0):.5f}", f"{v['kl_99']:.4f}",
+             f"{v['same_top']:.2%}", f"{answers['right']} / {answers['of']}"]
+        )  # fmt: skip
+    columns = ["type", "MB", "bits per weight", "perplexity", "mean divergence", "99 %"]
+    return table([*columns, "same best token", "right answers"], rows)
+
+
+def agreement(run: dict[str, Any]) -> str:
+    """Perplexity and greedy answers beside llama.cpp on the same files."""
+    rows = [
+        [f["file"], f"{f['scored']:,}", f"{f['pyinfer']:.4f}", f"{f['llama_cpp']:.4f}",
+         f"{f['difference']:+.3%}", f"{f['same_answers']} / {f['answers']}"]
+        for f in run["agreement"]["files"]
+    ]  # fmt: skip
+    columns = ["file", "tokens", "pyinfer", "llama.cpp", "difference", "same answers"]
+    return table(columns, rows)
+
+
 def fill(text: str, block: str, content: str) -> str:
     """Replace what stands between the markers of a block."""
     pattern = rf"(<!-- generated: {block} -->\n).*?(<!-- end generated -->)"
@@ -234,6 +259,12 @@ def main() -> None:
         blocks["formats"] = formats(json.loads(ACCURACY.read_text(encoding="utf-8")))
     if KV_TYPES.exists():
         blocks["kv-types"] = kv_types(json.loads(KV_TYPES.read_text(encoding="utf-8")))
+    for block, path, write in (
+        ("quality", RUNS / "quality" / "embedded.json", quality),
+        ("agreement", RUNS / "quality" / "agreement.json", agreement),
+    ):
+        if path.exists():
+            blocks[block] = write(json.loads(path.read_text(encoding="utf-8")))
     for path in (ROOT / "docs" / "PERFORMANCE.md", ROOT / "README.md"):
         text = path.read_text(encoding="utf-8")
         for block, content in blocks.items():

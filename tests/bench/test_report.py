@@ -60,3 +60,18 @@ def test_plots_are_the_same_for_the_same_figures(tmp_path: Path) -> None:
         assert image == (tmp_path / "two" / name).read_text(encoding="utf-8")
         assert len(image) < 40_000
         assert "<dc:date>" not in image
+
+
+def test_quality_tables() -> None:
+    variant = {
+        "bytes": 2_085_472, "bits_per_weight": 4.842, "perplexity": 14.5664, "mean_kl": 0.0616,
+        "kl_99": 0.9575, "same_top": 0.9451, "answers": {"right": 94, "of": 100},
+    }  # fmt: skip
+    small, large = variant, {**variant, "bytes": 3_000_000, "mean_kl": -1e-9}
+    lines = report.quality({"variants": {"q4_0": small, "f32": large}}).splitlines()
+    assert lines[2].startswith("| f32 | 3.00 | 4.84 | 14.566 | 0.00000 |")
+    assert lines[3] == "| q4_0 | 2.09 | 4.84 | 14.566 | 0.06160 | 0.9575 | 94.51% | 94 / 100 |"
+    file = {"file": "a.gguf", "scored": 10455, "pyinfer": 15.3124, "llama_cpp": 15.3122,
+            "difference": 1.3e-5, "same_answers": 6, "answers": 6}  # fmt: skip
+    shown = report.agreement({"agreement": {"files": [file]}}).splitlines()
+    assert shown[2] == "| a.gguf | 10,455 | 15.3124 | 15.3122 | +0.001% | 6 / 6 |"

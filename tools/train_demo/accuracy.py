@@ -32,7 +32,7 @@ def messages(problem: Problem) -> list[dict[str, str]]:
     return [{"role": role, "content": content} for role, content in turns]
 
 
-def measure(folder: Path, dtype: str, problems: list[Problem]) -> dict[str, dict[str, int]]:
+def measure(folder: Path, dtype: str | None, problems: list[Problem]) -> dict[str, dict[str, int]]:
     """Count exact answers per category, greedy; those without reasoning apart."""
     greedy = pyinfer.SamplingParams(temperature=0, max_tokens=600)
 
