@@ -5,7 +5,14 @@
 
 #define PER_FORMAT(op)                                                                             \
     pi_##op##_fn pi_##op##_f32_scalar, pi_##op##_f16_scalar, pi_##op##_bf16_scalar,                \
-        pi_##op##_q8_0_scalar, pi_##op##_q4_0_scalar
+        pi_##op##_q8_0_scalar, pi_##op##_q4_0_scalar, pi_##op##_q5_1_scalar,                       \
+        pi_##op##_q2_k_scalar, pi_##op##_q4_k_scalar, pi_##op##_q5_k_scalar, pi_##op##_q6_k_scalar
+#define PER_WEIGHTED_FORMAT(op)                                                                    \
+    pi_##op##_fn pi_##op##_q4_0_scalar, pi_##op##_q5_1_scalar, pi_##op##_q2_k_scalar,              \
+        pi_##op##_q4_k_scalar, pi_##op##_q5_k_scalar, pi_##op##_q6_k_scalar
+#define PER_FILE_FORMAT(op)                                                                        \
+    pi_##op##_fn pi_##op##_q4_1_scalar, pi_##op##_q5_0_scalar, pi_##op##_iq4_nl_scalar,            \
+        pi_##op##_q3_k_scalar
 
 PER_FORMAT(gemv);
 PER_FORMAT(gemm);
@@ -15,6 +22,11 @@ PER_FORMAT(quantize);
 PER_FORMAT(dequantize);
 PER_FORMAT(embed);
 pi_fit_fn pi_fit_q4_0_scalar;
+PER_FILE_FORMAT(quantize);
+PER_FILE_FORMAT(dequantize);
+PER_FILE_FORMAT(transcode);
+PER_FILE_FORMAT(quantize_weighted);
+PER_WEIGHTED_FORMAT(quantize_weighted);
 pi_act_a8_fn pi_act_a8_scalar;
 pi_rmsnorm_fn pi_rmsnorm_f32_scalar;
 pi_rope_fn pi_rope_f32_scalar;
@@ -32,7 +44,19 @@ pi_peak_fn pi_limits_dot_scalar, pi_limits_fma_scalar;
     (k)->op[PI_FORMAT_F16] = pi_##op##_f16_scalar;                                                 \
     (k)->op[PI_FORMAT_BF16] = pi_##op##_bf16_scalar;                                               \
     (k)->op[PI_FORMAT_Q8_0] = pi_##op##_q8_0_scalar;                                               \
-    (k)->op[PI_FORMAT_Q4_0] = pi_##op##_q4_0_scalar
+    SET_WEIGHTED_FORMATS(k, op)
+#define SET_WEIGHTED_FORMATS(k, op)                                                                \
+    (k)->op[PI_FORMAT_Q4_0] = pi_##op##_q4_0_scalar;                                               \
+    (k)->op[PI_FORMAT_Q5_1] = pi_##op##_q5_1_scalar;                                               \
+    (k)->op[PI_FORMAT_Q2_K] = pi_##op##_q2_k_scalar;                                               \
+    (k)->op[PI_FORMAT_Q4_K] = pi_##op##_q4_k_scalar;                                               \
+    (k)->op[PI_FORMAT_Q5_K] = pi_##op##_q5_k_scalar;                                               \
+    (k)->op[PI_FORMAT_Q6_K] = pi_##op##_q6_k_scalar
+#define SET_FILE_FORMATS(k, op)                                                                    \
+    (k)->op[PI_FORMAT_Q4_1] = pi_##op##_q4_1_scalar;                                               \
+    (k)->op[PI_FORMAT_Q5_0] = pi_##op##_q5_0_scalar;                                               \
+    (k)->op[PI_FORMAT_IQ4_NL] = pi_##op##_iq4_nl_scalar;                                           \
+    (k)->op[PI_FORMAT_Q3_K] = pi_##op##_q3_k_scalar
 
 static void fill_scalar(struct pi_kernels *k) {
     SET_FORMATS(k, gemv);
@@ -43,6 +67,11 @@ static void fill_scalar(struct pi_kernels *k) {
     SET_FORMATS(k, dequantize);
     SET_FORMATS(k, embed);
     k->fit[PI_FORMAT_Q4_0] = pi_fit_q4_0_scalar;
+    SET_FILE_FORMATS(k, quantize);
+    SET_FILE_FORMATS(k, dequantize);
+    SET_FILE_FORMATS(k, transcode);
+    SET_FILE_FORMATS(k, quantize_weighted);
+    SET_WEIGHTED_FORMATS(k, quantize_weighted);
     k->act_a8 = pi_act_a8_scalar;
     k->rmsnorm = pi_rmsnorm_f32_scalar;
     k->rope = pi_rope_f32_scalar;

@@ -5,14 +5,20 @@
 
 #define EACH_FORMAT(op, isa)                                                                       \
     pi_##op##_fn pi_##op##_f32_##isa, pi_##op##_f16_##isa, pi_##op##_bf16_##isa,                   \
-        pi_##op##_q8_0_##isa, pi_##op##_q4_0_##isa
+        pi_##op##_q8_0_##isa, pi_##op##_q4_0_##isa, pi_##op##_q5_1_##isa, pi_##op##_q2_k_##isa,    \
+        pi_##op##_q4_k_##isa, pi_##op##_q5_k_##isa, pi_##op##_q6_k_##isa
 
 #define SET_FORMATS(k, op, isa)                                                                    \
     (k)->op[PI_FORMAT_F32] = pi_##op##_f32_##isa;                                                  \
     (k)->op[PI_FORMAT_F16] = pi_##op##_f16_##isa;                                                  \
     (k)->op[PI_FORMAT_BF16] = pi_##op##_bf16_##isa;                                                \
     (k)->op[PI_FORMAT_Q8_0] = pi_##op##_q8_0_##isa;                                                \
-    (k)->op[PI_FORMAT_Q4_0] = pi_##op##_q4_0_##isa
+    (k)->op[PI_FORMAT_Q4_0] = pi_##op##_q4_0_##isa;                                                \
+    (k)->op[PI_FORMAT_Q5_1] = pi_##op##_q5_1_##isa;                                                \
+    (k)->op[PI_FORMAT_Q2_K] = pi_##op##_q2_k_##isa;                                                \
+    (k)->op[PI_FORMAT_Q4_K] = pi_##op##_q4_k_##isa;                                                \
+    (k)->op[PI_FORMAT_Q5_K] = pi_##op##_q5_k_##isa;                                                \
+    (k)->op[PI_FORMAT_Q6_K] = pi_##op##_q6_k_##isa
 
 #if defined(PI_BUILD_AVX2)
 EACH_FORMAT(gemv, avx2);

@@ -1,18 +1,25 @@
-/* Packing of file rows into panels, split over panels; quantizes on the way if asked to. Rows come
- * from memory, or are read from open files by the workers themselves. */
+/* Packing of file rows into panels, split over panels; changes the format on the way if asked to.
+ * Rows come from memory, or are read from open files by the workers themselves. */
 #include "ops/activation.h"
 #include "pyinfer/qtype.h"
 
-/* One panel whose rows change format: file row -> f32 -> target blocks -> panel. */
+/* One panel whose rows change format: file row -> target blocks -> panel. Blocks of a format that
+ * has no panels are rewritten exactly if the target holds their values, others go through f32. */
 static void convert_panel(const struct pi_kernels *kernels, const struct pi_pack_job *job,
                           const uint8_t *rows, size_t n_rows, uint8_t *panel,
                           struct pi_scratch scratch) {
     const struct pi_qtype *to = pi_qtype_of(job->to);
     const size_t row_bytes = job->n_cols / to->block_inputs * to->block_bytes;
+    const bool exact = pi_qtype_of(job->from)->panel == job->to;
     float *values = pi_scratch_take(&scratch, job->n_cols * sizeof *values);
     uint8_t *blocks = pi_scratch_take(&scratch, PI_PANEL_ROWS * row_bytes);
     for (size_t r = 0; r < n_rows; r++) {
-        kernels->dequantize[job->from](values, rows + r * job->row_bytes, job->n_cols);
+        const uint8_t *row = rows + r * job->row_bytes;
+        if (exact) {
+            kernels->transcode[job->from](blocks + r * row_bytes, row, job->n_cols);
+            continue;
+        }
+        kernels->dequantize[job->from](values, row, job->n_cols);
         kernels->quantize[job->to](blocks + r * row_bytes, values, job->n_cols);
     }
     kernels->pack[job->to](panel, blocks, row_bytes, n_rows, job->n_cols);
@@ -35,8 +42,8 @@ static void pack_panel(const struct pi_kernels *kernels, const struct pi_pack_jo
 static bool blocks_fit(const struct pi_pack_job *job) {
     const struct pi_qtype *from = pi_qtype_of(job->from);
     const struct pi_qtype *to = pi_qtype_of(job->to);
-    return from != NULL && to != NULL && job->n_cols % from->block_inputs == 0 &&
-           job->n_cols % to->block_inputs == 0;
+    return from != NULL && to != NULL && to->group_bytes > 0 &&
+           job->n_cols % from->block_inputs == 0 && job->n_cols % to->block_inputs == 0;
 }
 
 static size_t convert_scratch(const struct pi_pack_job *job) {

@@ -22,6 +22,7 @@ cdef extern from "pyinfer/types.h" nogil:
         PI_FORMAT_Q8_0
         PI_FORMAT_Q4_0
         PI_FORMAT_COUNT
+        PI_FILE_FORMAT_COUNT
 
     enum pi_isa:
         PI_ISA_SCALAR
@@ -51,6 +52,7 @@ cdef extern from "pyinfer/qtype.h" nogil:
         size_t block_bytes
         size_t group_bytes
         cbool quantized
+        pi_format panel
 
     const pi_qtype *pi_qtype_of(pi_format format)
 
@@ -138,6 +140,8 @@ cdef extern from "pyinfer/kernels.h" nogil:
         size_t n_cols) noexcept
     ctypedef void (*pi_quantize_ptr "pi_quantize_fn *")(
         void *blocks, const float *x, size_t n) noexcept
+    ctypedef void (*pi_quantize_weighted_ptr "pi_quantize_weighted_fn *")(
+        void *blocks, const float *x, const float *importance, size_t n) noexcept
     ctypedef void (*pi_dequantize_ptr "pi_dequantize_fn *")(
         float *x, const void *blocks, size_t n) noexcept
     ctypedef void (*pi_fit_ptr "pi_fit_fn *")(
@@ -166,14 +170,15 @@ cdef extern from "pyinfer/kernels.h" nogil:
 
     struct pi_kernels:
         pi_isa isa
-        pi_gemv_ptr gemv[5]
-        pi_gemm_ptr gemm[5]
-        pi_pack_ptr pack[5]
-        pi_unpack_ptr unpack[5]
-        pi_quantize_ptr quantize[5]
-        pi_dequantize_ptr dequantize[5]
-        pi_fit_ptr fit[5]
-        pi_embed_ptr embed[5]
+        pi_gemv_ptr gemv[10]
+        pi_gemm_ptr gemm[10]
+        pi_pack_ptr pack[10]
+        pi_unpack_ptr unpack[10]
+        pi_quantize_ptr quantize[14]
+        pi_quantize_weighted_ptr quantize_weighted[14]
+        pi_dequantize_ptr dequantize[14]
+        pi_fit_ptr fit[10]
+        pi_embed_ptr embed[10]
         pi_act_a8_ptr act_a8
         pi_rmsnorm_ptr rmsnorm
         pi_rope_ptr rope

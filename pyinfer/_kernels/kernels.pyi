@@ -12,6 +12,7 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from pyinfer._kernels.matrix_kernels import FILE_FORMATS as FILE_FORMATS
 from pyinfer._kernels.matrix_kernels import FORMATS as FORMATS
 from pyinfer._kernels.matrix_kernels import ISAS as ISAS
 from pyinfer._kernels.matrix_kernels import FormatInfo as FormatInfo

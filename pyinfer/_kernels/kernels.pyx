@@ -10,6 +10,7 @@ import numpy as np
 
 from pyinfer._kernels.cache import FORMATS as KV_FORMATS, block_bytes
 from pyinfer._kernels.matrix_kernels import (
+    FILE_FORMATS,
     FORMATS,
     ISAS,
     FormatInfo,
@@ -19,8 +20,8 @@ from pyinfer._kernels.matrix_kernels import (
 )
 
 __all__ = [
-    "FORMATS", "ISAS", "FormatInfo", "Kernels", "aligned_empty", "available_isas", "format_info",
-    "kv_block_bytes", "v_stride",
+    "FILE_FORMATS", "FORMATS", "ISAS", "FormatInfo", "Kernels", "aligned_empty", "available_isas",
+    "format_info", "kv_block_bytes", "v_stride",
 ]
 
 cdef size_t LANES = c.PI_KV_TILE_TOKENS

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 FORMATS: tuple[str, ...]
-"""Tokens of all weight formats."""
+"""Tokens of all weight formats that have panels, and so gemv, gemm, pack and embed."""
+
+FILE_FORMATS: tuple[str, ...]
+"""FORMATS, and those of files only: they have quantize and dequantize."""
 
 ISAS: tuple[str, ...]
 """Tokens of all instruction set levels, ascending."""
@@ -18,8 +21,9 @@ class FormatInfo(NamedTuple):
     """Facts of a weight format.
 
     ``block_inputs`` inputs take ``block_bytes`` bytes in a file; 16 rows of 128 inputs take
-    ``group_bytes`` bytes when packed. ``quantized`` formats are multiplied with a8 activations,
-    the others with float32.
+    ``group_bytes`` bytes when packed, 0 for a format of files only; blocks of 256 fill two such
+    groups. ``quantized`` formats are multiplied with a8 activations, the others with float32.
+    Panels of the format ``panel`` hold the values exactly.
     """
 
     name: str
@@ -27,6 +31,7 @@ class FormatInfo(NamedTuple):
     block_bytes: int
     group_bytes: int
     quantized: bool
+    panel: str
 
 def format_info(fmt: str) -> FormatInfo:
     """Return the facts of format ``fmt``; ValueError if there is none of that name."""
@@ -75,8 +80,14 @@ class MatrixKernels:
     ) -> NDArray[np.uint8]:
         """Undo :meth:`pack`: uint8 (n_rows, row_bytes)."""
 
-    def quantize(self, fmt: str, x: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Convert float32 (n_rows, n) to file rows uint8 (n_rows, row_bytes)."""
+    def quantize(
+        self, fmt: str, x: NDArray[np.float32], importance: NDArray[np.float32] | None = None
+    ) -> NDArray[np.uint8]:
+        """Convert float32 (n_rows, n) to file rows uint8 (n_rows, row_bytes).
+
+        ``importance`` float32 (n,) weighs the inputs of every row, as an importance matrix does;
+        formats whose rounding knows no choice (floats, q8_0) ignore it.
+        """
 
     def can_fit(self, fmt: str) -> bool:
         """Whether :meth:`fit` searches for this format."""

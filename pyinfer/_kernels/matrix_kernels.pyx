@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-FORMATS = tuple([c.pi_qtype_of(<c.pi_format>i).name.decode() for i in range(c.PI_FORMAT_COUNT)])
+FILE_FORMATS = tuple([c.pi_qtype_of(<c.pi_format>i).name.decode()
+                      for i in range(c.PI_FILE_FORMAT_COUNT)])
+FORMATS = FILE_FORMATS[:<int>c.PI_FORMAT_COUNT]
 ISAS = tuple([c.pi_isa_name(<c.pi_isa>i).decode() for i in range(c.PI_ISA_COUNT)])
 
 cdef size_t ROWS = c.PI_PANEL_ROWS
@@ -24,6 +26,7 @@ class FormatInfo(NamedTuple):
     block_bytes: int
     group_bytes: int
     quantized: bool
+    panel: str
 
 
 cdef int require(bint condition, str message) except -1:
@@ -37,7 +40,7 @@ cdef size_t groups_of(size_t n_cols):
 
 
 cdef int check_panels(info, const uint8_t[:, ::1] panels, size_t n_groups) except -1:
-    require(panels.shape[0] > 0 and n_groups > 0
+    require(panels.shape[0] > 0 and n_groups > 0 and n_groups * GROUP % info.block_inputs == 0
             and <size_t>panels.shape[1] == n_groups * <size_t>info.group_bytes,
             f"panels of {panels.shape[1]} bytes do not hold {n_groups} groups of {info.name}")
     return require(<uintptr_t>&panels[0, 0] % <uintptr_t>c.PI_LINE_BYTES == 0,
@@ -45,9 +48,16 @@ cdef int check_panels(info, const uint8_t[:, ::1] panels, size_t n_groups) excep
 
 
 def format_info(fmt):
-    require(fmt in FORMATS, f"format {fmt!r} is unknown, expected one of {', '.join(FORMATS)}")
-    cdef const c.pi_qtype *q = c.pi_qtype_of(<c.pi_format><int>FORMATS.index(fmt))
-    return FormatInfo(fmt, q.block_inputs, q.block_bytes, q.group_bytes, bool(q.quantized))
+    require(fmt in FILE_FORMATS,
+            f"format {fmt!r} is unknown, expected one of {', '.join(FILE_FORMATS)}")
+    cdef const c.pi_qtype *q = c.pi_qtype_of(<c.pi_format><int>FILE_FORMATS.index(fmt))
+    return FormatInfo(fmt, q.block_inputs, q.block_bytes, q.group_bytes, bool(q.quantized),
+                      FORMATS[<int>q.panel])
+
+
+cdef panel_info(fmt):
+    require(fmt in FORMATS, f"format {fmt!r} has no panels, expected one of {', '.join(FORMATS)}")
+    return format_info(fmt)
 
 
 def available_isas():
@@ -76,7 +86,7 @@ cdef class MatrixKernels:
         return ISAS[<int>self.table.isa]
 
     def pack(self, fmt, const uint8_t[:, ::1] rows, size_t n_cols):
-        info = format_info(fmt)
+        info = panel_info(fmt)
         cdef size_t n_rows = rows.shape[0], row_bytes = rows.shape[1], p
         require(n_rows > 0 and n_cols > 0 and n_cols % info.block_inputs == 0
                 and row_bytes == n_cols // info.block_inputs * info.block_bytes,
@@ -96,7 +106,7 @@ cdef class MatrixKernels:
         return panels
 
     def unpack(self, fmt, const uint8_t[:, ::1] panels, size_t n_rows, size_t n_cols):
-        info = format_info(fmt)
+        info = panel_info(fmt)
         cdef size_t row_bytes = n_cols // <size_t>info.block_inputs * <size_t>info.block_bytes, p
         check_panels(info, panels, groups_of(n_cols))
         require(0 < n_rows <= <size_t>panels.shape[0] * ROWS and n_cols % info.block_inputs == 0,
@@ -113,19 +123,28 @@ cdef class MatrixKernels:
             c.pi_fpmode_leave(mode)
         return rows
 
-    def quantize(self, fmt, const float[:, ::1] x):
+    def quantize(self, fmt, const float[:, ::1] x, const float[::1] importance=None):
         info = format_info(fmt)
         cdef size_t n_rows = x.shape[0], n = x.shape[1], r
         require(n_rows > 0 and n > 0 and n % info.block_inputs == 0,
                 f"{n} inputs are no multiple of the {info.block_inputs} inputs of a {fmt} block")
         blocks = np.empty((n_rows, n // info.block_inputs * info.block_bytes), dtype=np.uint8)
         cdef uint8_t[:, ::1] out = blocks
-        cdef c.pi_quantize_ptr kernel = self.table.quantize[<int>FORMATS.index(fmt)]
+        cdef int index = FILE_FORMATS.index(fmt)
+        cdef c.pi_quantize_ptr kernel = self.table.quantize[index]
+        cdef c.pi_quantize_weighted_ptr weighted = NULL
+        if importance is not None:
+            require(<size_t>importance.shape[0] == n,
+                    f"{importance.shape[0]} importances for {n} inputs")
+            weighted = self.table.quantize_weighted[index]
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
             for r in range(n_rows):
-                kernel(&out[r, 0], &x[r, 0], n)
+                if weighted is not NULL:
+                    weighted(&out[r, 0], &x[r, 0], &importance[0], n)
+                else:
+                    kernel(&out[r, 0], &x[r, 0], n)
             c.pi_fpmode_leave(mode)
         return blocks
 
@@ -160,7 +179,7 @@ cdef class MatrixKernels:
         cdef size_t n = row_bytes // <size_t>info.block_bytes * <size_t>info.block_inputs
         x = np.empty((n_rows, n), dtype=np.float32)
         cdef float[:, ::1] out = x
-        cdef c.pi_dequantize_ptr kernel = self.table.dequantize[<int>FORMATS.index(fmt)]
+        cdef c.pi_dequantize_ptr kernel = self.table.dequantize[<int>FILE_FORMATS.index(fmt)]
         cdef unsigned int mode
         with nogil:
             mode = c.pi_fpmode_enter()
@@ -170,7 +189,7 @@ cdef class MatrixKernels:
         return x
 
     def embed(self, fmt, const uint8_t[:, ::1] panels, size_t row):
-        info = format_info(fmt)
+        info = panel_info(fmt)
         cdef size_t n_groups = panels.shape[1] // <size_t>info.group_bytes
         check_panels(info, panels, n_groups)
         require(row < panels.shape[0] * ROWS, f"row {row} of {panels.shape[0] * ROWS}")
@@ -203,7 +222,7 @@ cdef class MatrixKernels:
 
     def gemv(self, fmt, const uint8_t[:, ::1] panels, x, size_t n_streams=1,
              size_t prefetch_near=0, size_t prefetch_far=0, out=None):
-        info = format_info(fmt)
+        info = panel_info(fmt)
         cdef const uint8_t[:, :, ::1] x_a8
         cdef const float[:, ::1] x_f32
         cdef c.pi_gemv_args args
@@ -246,7 +265,7 @@ cdef class MatrixKernels:
 
     def gemm(self, fmt, const uint8_t[:, ::1] panels, x, size_t first_group=0, n_groups=None,
              bint accumulate=False, out=None):
-        info = format_info(fmt)
+        info = panel_info(fmt)
         cdef const uint8_t[:, :, :, ::1] x_a8
         cdef const float[:, ::1] x_f32
         cdef c.pi_gemm_args args
@@ -273,6 +292,9 @@ cdef class MatrixKernels:
         args.n_groups = total - first_group if n_groups is None else n_groups
         require(0 < args.n_groups <= total - first_group,
                 f"groups {first_group} to {first_group + args.n_groups} of {total}")
+        require(first_group * GROUP % info.block_inputs == 0
+                and args.n_groups * GROUP % info.block_inputs == 0,
+                f"groups {first_group} to {first_group + args.n_groups} part a {fmt} block")
         if out is None:
             require(not accumulate, "accumulate goes on from `out`, which is missing")
             out = np.empty((args.n_tiles * TILE, n_panels * ROWS), dtype=np.float32)

@@ -5,10 +5,14 @@ from typing import Any
 from pyinfer._kernels.runtime import Runtime
 
 FORMATS: tuple[str, ...]
+FILE_FORMATS: tuple[str, ...]
 MAP_ALIGNMENT: int
 
 def row_bytes(fmt: str, cols: int) -> int:
     """Bytes of one file row. ``ValueError`` if ``cols`` is no multiple of the block."""
+
+def panel_format(fmt: str) -> str:
+    """The format whose panels hold the values of ``fmt`` exactly, mostly ``fmt`` itself."""
 
 def packed_bytes(fmt: str, rows: int, cols: int) -> int:
     """Bytes of a packed tensor, rows padded to 16 and inputs to 128."""
@@ -61,7 +65,8 @@ class PackedTensor:
             Rows as the file holds them; read only. ``n_rows`` is a multiple of 16 unless the
             slice ends the tensor.
         source_format : str
-            Format of ``data``; a different one is converted through f32.
+            Format of ``data``. One of files only is rewritten exactly for the panels that hold its
+            values; any other that differs is converted through f32.
 
         Raises
         ------

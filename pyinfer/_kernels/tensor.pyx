@@ -11,13 +11,19 @@ from pyinfer._kernels.status cimport check_status
 from pyinfer.errors import InsufficientMemoryError
 
 MAP_ALIGNMENT = 2 << 20  # of a mapped file range: a huge page
-FORMATS = tuple([c.pi_qtype_of(<c.pi_format>i).name.decode() for i in range(c.PI_FORMAT_COUNT)])
+FILE_FORMATS = tuple([c.pi_qtype_of(<c.pi_format>i).name.decode()
+                      for i in range(c.PI_FILE_FORMAT_COUNT)])
+FORMATS = FILE_FORMATS[:<int>c.PI_FORMAT_COUNT]
 
 
 cdef c.pi_format format_of(str name) except *:
-    if name not in FORMATS:
-        raise ValueError(f"format {name!r} is unknown, expected one of {', '.join(FORMATS)}")
-    return <c.pi_format><int>FORMATS.index(name)
+    if name not in FILE_FORMATS:
+        raise ValueError(f"format {name!r} is unknown, expected one of {', '.join(FILE_FORMATS)}")
+    return <c.pi_format><int>FILE_FORMATS.index(name)
+
+
+def panel_format(str fmt):
+    return FORMATS[<int>c.pi_qtype_of(format_of(fmt)).panel]
 
 
 def row_bytes(str fmt, size_t cols):
@@ -29,6 +35,8 @@ def row_bytes(str fmt, size_t cols):
 
 def packed_bytes(str fmt, size_t rows, size_t cols):
     cdef const c.pi_qtype *q = c.pi_qtype_of(format_of(fmt))
+    if q.group_bytes == 0:
+        raise ValueError(f"format {fmt!r} has no panels, {panel_format(fmt)} holds its values")
     cdef size_t panels = (rows + c.PI_PANEL_ROWS - 1) // c.PI_PANEL_ROWS
     cdef size_t groups = (cols + c.PI_GROUP_INPUTS - 1) // c.PI_GROUP_INPUTS
     return panels * groups * q.group_bytes

@@ -90,9 +90,9 @@ class RowConverter:
         return out
 
     def _quantize(self, info: TensorInfo, values: npt.NDArray[np.float32], dtype: str) -> Bytes:
-        if not (self._fit and self._kernels.can_fit(dtype)):
-            return self._kernels.quantize(dtype, values)
         weight = self._importance.get(info.name)
+        if not (self._fit and self._kernels.can_fit(dtype)):
+            return self._kernels.quantize(dtype, values, weight)
         if weight is None:
             weight = np.ones(info.cols, np.float32)
         return self._kernels.fit(dtype, values, weight)

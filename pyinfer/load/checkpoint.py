@@ -331,5 +331,5 @@ def _check_formats(needed: Mapping[str, StoredTensor]) -> None:
     raise ModelUnsupportedError(
         f"{example.file.name}: tensor {example.name!r} is {example.dtype}, which does not run; "
         f"what runs here: {runs}",
-        hint=f"{counts} of {len(needed)} tensors; use a Q8_0 or Q4_0 file, or the original folder",
+        hint=f"{counts} of {len(needed)} tensors; use a Q4_K_M, Q6_K or Q8_0 file, or the folder",
     )

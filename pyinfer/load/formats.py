@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Formats that the kernels run: name -> (values per block, bytes per block).
+# Formats that run, in panels of their own or in those of a format that holds their values exactly:
+# name -> (values per block, bytes per block).
 RUNS: dict[str, tuple[int, int]] = {
     "f32": (1, 4),
     "f16": (1, 2),
     "bf16": (1, 2),
     "q8_0": (32, 34),
     "q4_0": (32, 18),
+    "q4_1": (32, 20),
+    "q5_0": (32, 22),
+    "q5_1": (32, 24),
+    "iq4_nl": (32, 18),
+    "q2_k": (256, 84),
+    "q3_k": (256, 110),
+    "q4_k": (256, 144),
+    "q5_k": (256, 176),
+    "q6_k": (256, 210),
 }
 
 # One-dimensional tensors (norms, biases) are added and multiplied as floats.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pyinfer._kernels.kernels import FORMATS as KERNEL_FORMATS
+from pyinfer._kernels.kernels import FILE_FORMATS
+from pyinfer._kernels.tensor import panel_format
 from pyinfer.errors import UsageError
 
 FORMATS = ("f32", "f16", "bf16", "q8_0", "q4_0")
@@ -74,7 +76,7 @@ def plan_folder(matrices: Mapping[str, tuple[str, int]], dtype: str | None) -> P
 
 
 def plan_gguf(matrices: Mapping[str, tuple[str, int]], dtype: str | None) -> Plan:
-    """Keep the formats of a GGUF file.
+    """Keep the values of a GGUF file, in the formats whose panels hold them exactly.
 
     Raises
     ------
@@ -82,14 +84,20 @@ def plan_gguf(matrices: Mapping[str, tuple[str, int]], dtype: str | None) -> Pla
         ``dtype`` differs from the format that most weights have: a quantized file is not
         quantized again.
     """
-    formats = {name: stored for name, (stored, _) in matrices.items()}
-    counts = sorted(formats.values(), key=list(formats.values()).count)
-    if dtype is not None and dtype != counts[-1]:
+    stored = Counter(fmt for fmt, _ in matrices.values())
+    most, _ = stored.most_common(1)[0]
+    if dtype is not None and dtype != most:
         raise UsageError(
-            f"dtype {dtype!r} for a GGUF file in {counts[-1]}",
+            f"dtype {dtype!r} for a GGUF file in {most}",
             hint="a GGUF file runs in its own formats; leave dtype out",
         )
-    return Plan(formats, ())
+    formats = {name: panel_format(fmt) for name, (fmt, _) in matrices.items()}
+    notes = tuple(
+        f"{count} matrices in {fmt} are held in {panel_format(fmt)}, the same values"
+        for fmt, count in stored.items()
+        if panel_format(fmt) != fmt
+    )
+    return Plan(formats, notes)
 
 
 #: Names of files -> (llama.cpp's id of the mix, format of most matrices).
@@ -112,7 +120,7 @@ _MIXES: dict[str, tuple[int, str]] = {
     "q3_k_s": (11, "q3_k"),
     "q2_k": (10, "q2_k"),
 }
-MIXES = {name: mix for name, mix in _MIXES.items() if mix[1] in KERNEL_FORMATS}
+MIXES = {name: mix for name, mix in _MIXES.items() if mix[1] in FILE_FORMATS}
 
 #: Formats that a tensor of a file can be written in.
 WRITES = tuple(dict.fromkeys(fmt for _, fmt in MIXES.values()))

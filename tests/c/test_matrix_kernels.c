@@ -4,16 +4,34 @@
 #include "pyinfer/qtype.h"
 #include <string.h>
 
-/* Panels packed from random weights; quantized ones get every byte but scales of ordinary size. */
+/* Groups of 128 inputs that a kernel may not part. */
+static size_t span_of(enum pi_format format) {
+    return pi_ceil_div(pi_qtype_of(format)->block_inputs, PI_GROUP_INPUTS);
+}
+
+/* f16 values in front of every group (or super group) that scale its weights. */
+static size_t scales_of(enum pi_format format) {
+    switch (format) {
+    case PI_FORMAT_Q4_0:
+    case PI_FORMAT_Q8_0: return 4 * PI_PANEL_ROWS;
+    case PI_FORMAT_Q5_1: return 8 * PI_PANEL_ROWS;
+    default: return 2 * PI_PANEL_ROWS; /* d and dmin; the f32 scales of q6_k take the same bytes */
+    }
+}
+
+/* Panels of random bytes, with scales of ordinary size. */
 static struct guarded random_panels(struct check *c, enum pi_format format, size_t n_panels,
                                     size_t n_groups) {
     const struct pi_qtype *q = pi_qtype_of(format);
+    const size_t bytes = q->group_bytes * span_of(format);
     struct guarded panels = check_bytes(c, n_panels * n_groups * q->group_bytes);
     uint8_t *group = panels.data;
-    for (size_t g = 0; g < n_panels * n_groups; g++, group += q->group_bytes) {
-        const size_t n = q->quantized ? 4 * PI_PANEL_ROWS : q->group_bytes / q->block_bytes;
+    for (size_t g = 0; g < n_panels * n_groups; g += span_of(format), group += bytes) {
+        const bool wide = format == PI_FORMAT_Q6_K;
+        const size_t scales = wide ? PI_PANEL_ROWS : scales_of(format);
+        const size_t n = q->quantized ? scales : q->group_bytes / q->block_bytes;
         struct guarded values = check_floats(c, n);
-        const enum pi_format stored = q->quantized ? PI_FORMAT_F16 : format;
+        const enum pi_format stored = !q->quantized ? format : wide ? PI_FORMAT_F32 : PI_FORMAT_F16;
         c->scalar->quantize[stored](group, values.data, n);
         guarded_free(&values);
     }
@@ -39,7 +57,7 @@ static struct guarded random_activations(struct check *c, enum pi_format format,
 static void test_gemv(struct check *c, enum pi_format format) {
     const size_t n_streams = (size_t)1 << check_between(c, 0, 2);
     const size_t n_panels = check_between(c, 1, 3);
-    const size_t n_groups = check_between(c, 1, 6);
+    const size_t n_groups = check_between(c, 1, 6) * span_of(format);
     const size_t n_tokens = check_between(c, 1, 8);
     const size_t n_rows = n_streams * n_panels * PI_PANEL_ROWS;
     struct guarded panels = random_panels(c, format, n_streams * n_panels, n_groups);
@@ -74,7 +92,7 @@ static void test_gemv(struct check *c, enum pi_format format) {
 
 static void test_gemm(struct check *c, enum pi_format format) {
     const size_t n_panels = check_between(c, 1, 5);
-    const size_t n_groups = check_between(c, 1, 4);
+    const size_t n_groups = check_between(c, 1, 4) * span_of(format);
     const size_t n_tiles = check_between(c, 1, 4);
     const size_t n_rows = n_panels * PI_PANEL_ROWS;
     const size_t group_bytes = pi_qtype_of(format)->group_bytes;
@@ -115,7 +133,7 @@ static void test_gemm(struct check *c, enum pi_format format) {
 static void test_files(struct check *c, enum pi_format format) {
     const struct pi_qtype *q = pi_qtype_of(format);
     const size_t n_rows = check_between(c, 1, PI_PANEL_ROWS);
-    const size_t n_cols = check_between(c, 1, 300 / q->block_inputs) * q->block_inputs;
+    const size_t n_cols = check_between(c, 1, 600 / q->block_inputs) * q->block_inputs;
     const size_t n_groups = pi_ceil_div(n_cols, PI_GROUP_INPUTS);
     const size_t row_bytes = n_cols / q->block_inputs * q->block_bytes;
     struct guarded values = check_floats(c, n_cols);

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .file_blocks import parts_of
+
 F32 = NDArray[np.float32]
 
 TINY = np.finfo(np.float32).tiny
@@ -47,18 +49,6 @@ def tree_sum(lanes: F32) -> F32:
     return a[..., 0]
 
 
-def blocks_of(fmt: str, rows: NDArray[np.uint8]) -> tuple[F32, NDArray[np.int64]]:
-    """Scales float32 (R, n_blocks) and signed weights int64 (R, n_blocks, 32) of file rows."""
-    size = {"q4_0": 18, "q8_0": 34}[fmt]
-    blocks = rows.reshape(rows.shape[0], -1, size)
-    scale = blocks[..., :2].copy().view(np.float16)[..., 0].astype(np.float32)
-    data = blocks[..., 2:]
-    if fmt == "q8_0":
-        return scale, data.view(np.int8).astype(np.int64)
-    low, high = data & 15, data >> 4
-    return scale, np.concatenate([low, high], axis=-1).astype(np.int64) - 8
-
-
 def weights_of(fmt: str, rows: NDArray[np.uint8]) -> F32:
     """Weights float32 (R, n) of unquantized file rows."""
     if fmt == "f32":
@@ -82,15 +72,22 @@ def quantized_activations(x: F32) -> tuple[F32, NDArray[np.int64]]:
 
 
 def multiply_quantized(fmt: str, rows: NDArray[np.uint8], x: F32) -> F32:
-    """Products float32 (T, R): per block of 32 inputs, f = fma(isum, w_scale * x_scale, f)."""
-    w_scale, w = blocks_of(fmt, rows)
+    """Products float32 (T, R): per part, f = fma(isum, scale * x_scale, f), then the step of the
+    minimum, f = fma(minimum, x_scale * sum(q), f).
+    """
+    parts = parts_of(fmt, rows)
     x_scale, q = quantized_activations(x)
+    q = q.reshape(x.shape[0], *parts.code.shape[1:])
+    x_scale = np.repeat(x_scale, parts.code.shape[1] // x_scale.shape[1], axis=1)
     f = np.zeros((x.shape[0], rows.shape[0]), dtype=np.float32)
-    for b in range(w.shape[1]):
-        isum = (q[:, b] @ w[:, b].T).astype(np.float32)
+    for p in range(parts.code.shape[1]):
+        isum = (q[:, p] @ parts.code[:, p].T).astype(np.float32)
         with np.errstate(invalid="ignore"):
-            scale = flushed(x_scale[:, b, None] * w_scale[None, :, b])
+            scale = flushed(x_scale[:, p, None] * parts.scale[None, :, p])
+            total = flushed(x_scale[:, p] * q[:, p].sum(axis=1).astype(np.float32))
         f = fma(isum, scale, f)
+        if parts.minimum is not None:
+            f = fma(parts.minimum[None, :, p], total[:, None], f)
     return f
 
 
@@ -105,7 +102,7 @@ def multiply_float(fmt: str, rows: NDArray[np.uint8], x: F32) -> F32:
 
 def multiply(fmt: str, rows: NDArray[np.uint8], x: F32) -> F32:
     """Products float32 (T, R) of file rows (R, bytes) with activations (T, n)."""
-    oracle = multiply_quantized if fmt in ("q4_0", "q8_0") else multiply_float
+    oracle = multiply_float if fmt in ("f32", "f16", "bf16") else multiply_quantized
     return oracle(fmt, rows, x)
 
 

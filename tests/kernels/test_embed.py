@@ -8,7 +8,7 @@ import pytest
 from pyinfer._kernels.kernels import FORMATS, Kernels
 
 from .bits import assert_same_bits
-from .weights import random_rows
+from .weights import random_rows, whole
 
 
 @pytest.mark.parametrize("n_cols", [128, 192, 640])
@@ -16,6 +16,7 @@ from .weights import random_rows
 def test_rows_equal_dequantized_rows(
     kernels: Kernels, rng: np.random.Generator, fmt: str, n_cols: int
 ) -> None:
+    n_cols = whole(fmt, n_cols)
     rows = random_rows(rng, fmt, 37, n_cols)
     panels = kernels.pack(fmt, rows, n_cols)
     expected = kernels.dequantize(fmt, rows)

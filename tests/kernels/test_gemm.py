@@ -11,7 +11,7 @@ from pyinfer._kernels.kernels import FORMATS, Kernels
 
 from . import contract
 from .bits import assert_same_bits
-from .weights import activations, random_rows
+from .weights import activations, random_rows, whole
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -28,6 +28,7 @@ def test_scalar_follows_the_contract(scalar: Kernels, rng: np.random.Generator, 
 def test_gemm_equals_scalar_gemv(
     kernels: Kernels, scalar: Kernels, rng: np.random.Generator, fmt: str, n_rows: int, n_cols: int
 ) -> None:
+    n_cols = whole(fmt, n_cols)
     panels = scalar.pack(fmt, random_rows(rng, fmt, n_rows, n_cols), n_cols)
     x = rng.standard_normal((24, n_cols), dtype=np.float32)
     expected = [
@@ -44,10 +45,12 @@ def test_gemm_equals_scalar_gemv(
 def test_several_passes_equal_one(
     kernels: Kernels, rng: np.random.Generator, fmt: str, borders: tuple[int, ...]
 ) -> None:
-    panels = kernels.pack(fmt, random_rows(rng, fmt, 64, 768), 768)
-    x = activations(kernels, fmt, rng.standard_normal((16, 768), dtype=np.float32), 8)
+    step = whole(fmt, 128) // 128  # groups that cannot be parted
+    n_cols = 768 * step
+    panels = kernels.pack(fmt, random_rows(rng, fmt, 64, n_cols), n_cols)
+    x = activations(kernels, fmt, rng.standard_normal((16, n_cols), dtype=np.float32), 8)
     out = np.full((16, 64), np.nan, dtype=np.float32)
-    for first, last in pairwise(borders):
+    for first, last in pairwise(step * border for border in borders):
         kernels.gemm(fmt, panels, x, first, last - first, first > 0, out)
     assert_same_bits(out, kernels.gemm(fmt, panels, x))
 

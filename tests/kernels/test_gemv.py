@@ -9,7 +9,8 @@ from pyinfer._kernels.kernels import FORMATS, Kernels, format_info
 
 from . import contract
 from .bits import assert_same_bits
-from .weights import QUANTIZED, activations, filled_rows, random_rows
+from .file_blocks import F16_FIELDS, parts_of
+from .weights import QUANTIZED, activations, filled_rows, random_rows, whole
 
 
 @pytest.mark.parametrize("n_cols", [128, 384])
@@ -17,6 +18,7 @@ from .weights import QUANTIZED, activations, filled_rows, random_rows
 def test_scalar_follows_the_contract(
     scalar: Kernels, rng: np.random.Generator, fmt: str, n_cols: int
 ) -> None:
+    n_cols = whole(fmt, n_cols)
     rows = random_rows(rng, fmt, 48, n_cols)
     x = rng.standard_normal((5, n_cols), dtype=np.float32)
     panels = scalar.pack(fmt, rows, n_cols)
@@ -30,6 +32,7 @@ def test_scalar_follows_the_contract(
 def test_every_level_gives_scalar_bits(
     kernels: Kernels, scalar: Kernels, rng: np.random.Generator, fmt: str, n_rows: int, n_cols: int
 ) -> None:
+    n_cols = whole(fmt, n_cols)
     panels = scalar.pack(fmt, random_rows(rng, fmt, n_rows, n_cols), n_cols)
     x = rng.standard_normal((8, n_cols), dtype=np.float32)
     expected = scalar.gemv(fmt, panels, activations(scalar, fmt, x))
@@ -51,8 +54,8 @@ def test_largest_sums_do_not_saturate(
     x = np.full((2, 256), sign, dtype=np.float32)
     x[1] *= np.where(rng.random(256) < 0.5, -1, 1)
     found = kernels.gemv(fmt, kernels.pack(fmt, rows, 256), activations(kernels, fmt, x))
-    _, w = contract.blocks_of(fmt, rows)
-    np.testing.assert_allclose(found, x @ (0.5 * w.reshape(32, 256)).T, rtol=1e-5, atol=1e-2)
+    w = parts_of(fmt, rows).values()
+    np.testing.assert_allclose(found, x @ w.T, rtol=1e-5, atol=1e-5 * np.abs(w).sum(axis=1).max())
     assert_same_bits(found, contract.multiply(fmt, rows, x))
 
 
@@ -95,8 +98,9 @@ def test_extreme_weight_scales(
 ) -> None:
     rows = random_rows(rng, fmt, 16, 256)
     if format_info(fmt).quantized:
-        blocks = rows.reshape(16, 8, -1)
-        blocks[3, 2, :2] = np.array([scale], dtype=np.float16).view(np.uint8)
+        blocks = rows.reshape(16, -1, format_info(fmt).block_bytes)
+        for at in F16_FIELDS[fmt]:
+            blocks[3, -1, at : at + 2] = np.array([scale], dtype=np.float16).view(np.uint8)
     else:
         value = np.zeros((1, 256), dtype=np.float32)
         value[0, 50:60] = scale

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pyinfer._kernels.kernels import (
+    FILE_FORMATS,
     FORMATS,
     ISAS,
     Kernels,
@@ -32,9 +33,13 @@ def test_unknown_level_is_refused(isa: str) -> None:
 
 
 def test_format_facts() -> None:
-    assert set(FORMATS) == {"f32", "f16", "bf16", "q8_0", "q4_0"}
-    assert format_info("q4_0") == ("q4_0", 32, 18, 1152, True)
-    assert format_info("bf16") == ("bf16", 1, 2, 4096, False)
+    k_formats = {"q2_k", "q4_k", "q5_k", "q6_k"}
+    assert set(FORMATS) == {"f32", "f16", "bf16", "q8_0", "q4_0", "q5_1"} | k_formats
+    assert set(FILE_FORMATS) == set(FORMATS) | {"q4_1", "q5_0", "iq4_nl", "q3_k"}
+    assert format_info("q4_0") == ("q4_0", 32, 18, 1152, True, "q4_0")
+    assert format_info("bf16") == ("bf16", 1, 2, 4096, False, "bf16")
+    assert format_info("q4_k") == ("q4_k", 256, 144, 1152, True, "q4_k")
+    assert format_info("q5_0") == ("q5_0", 32, 22, 0, True, "q8_0")
     with pytest.raises(ValueError, match="q4_7"):
         format_info("q4_7")
 
@@ -81,6 +86,11 @@ REFUSED: list[Callable[[Kernels], object]] = [
     lambda k: k.gemm("f32", u8(1, 8192), f32(8, 128), 0, 2),
     lambda k: k.gemm("f32", u8(1, 8192), f32(8, 128), accumulate=True),
     lambda k: k.gemm("q4_0", u8(1, 1152), u8(1, 1, 4, 192)),
+    lambda k: k.pack("q4_k", u8(16, 72), 128),
+    lambda k: k.pack("q5_0", u8(16, 88), 128),
+    lambda k: k.gemv("q4_k", u8(1, 1152), u8(1, 1, 192)),
+    lambda k: k.gemm("q4_k", u8(1, 2304), u8(1, 2, 8, 192), 1),
+    lambda k: k.gemm("q4_k", u8(1, 2304), u8(1, 2, 8, 192), 0, 1),
     lambda k: k.rmsnorm(f32(24), f32(24), 1e-6),
     lambda k: k.rmsnorm(f32(32), f32(16), 1e-6),
     lambda k: k.rope(f32(7), f32(4), f32(4)),

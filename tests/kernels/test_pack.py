@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pyinfer._kernels.kernels import FORMATS, Kernels, format_info
 
-from .weights import random_rows
+from .file_blocks import parts_of
+from .weights import random_rows, whole
 
 
 def random_bytes(rng: np.random.Generator, fmt: str, n_rows: int, n_cols: int) -> NDArray[np.uint8]:
@@ -26,6 +27,7 @@ def random_bytes(rng: np.random.Generator, fmt: str, n_rows: int, n_cols: int) -
 def test_unpack_undoes_pack(
     kernels: Kernels, scalar: Kernels, rng: np.random.Generator, fmt: str, n_rows: int, n_cols: int
 ) -> None:
+    n_cols = whole(fmt, n_cols)
     rows = random_bytes(rng, fmt, n_rows, n_cols)
     panels = kernels.pack(fmt, rows, n_cols)
     np.testing.assert_array_equal(panels, scalar.pack(fmt, rows, n_cols))
@@ -47,19 +49,21 @@ def test_odd_lengths_of_float_rows(
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_extreme_bytes(kernels: Kernels, fmt: str, byte: int) -> None:
     info = format_info(fmt)
-    rows = np.full((20, 128 // info.block_inputs * info.block_bytes), byte, dtype=np.uint8)
-    panels = kernels.pack(fmt, rows, 128)
-    np.testing.assert_array_equal(kernels.unpack(fmt, panels, 20, 128), rows)
+    n_cols = whole(fmt, 128)
+    rows = np.full((20, n_cols // info.block_inputs * info.block_bytes), byte, dtype=np.uint8)
+    panels = kernels.pack(fmt, rows, n_cols)
+    np.testing.assert_array_equal(kernels.unpack(fmt, panels, 20, n_cols), rows)
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_padding_is_zero_weights(kernels: Kernels, rng: np.random.Generator, fmt: str) -> None:
-    rows = random_rows(rng, fmt, 5, 160)
-    panels = kernels.pack(fmt, rows, 160)
+    n_cols = whole(fmt, 160)
+    rows = random_rows(rng, fmt, 5, n_cols)
+    panels = kernels.pack(fmt, rows, n_cols)
     everything = kernels.dequantize(fmt, kernels.unpack(fmt, panels, 16, 256))
-    np.testing.assert_array_equal(everything[:5, :160], kernels.dequantize(fmt, rows))
+    np.testing.assert_array_equal(everything[:5, :n_cols], kernels.dequantize(fmt, rows))
     assert not everything[5:].any()
-    assert not everything[:, 160:].any()
+    assert not everything[:, n_cols:].any()
 
 
 def test_layout_of_a_q8_0_line(kernels: Kernels) -> None:
@@ -87,6 +91,29 @@ def test_layout_of_a_q4_0_line(kernels: Kernels) -> None:
     high = w[..., 16:].reshape(16, 4, 4, 4).transpose(1, 2, 0, 3)
     np.testing.assert_array_equal(lines & 15, low)
     np.testing.assert_array_equal(lines >> 4, high)
+
+
+@pytest.mark.parametrize("fmt", ["q2_k", "q4_k", "q5_k", "q6_k", "q5_1"])
+def test_layout_of_blocks_with_parts(kernels: Kernels, rng: np.random.Generator, fmt: str) -> None:
+    """Lines of nibbles as in q4_0; then bits, input 4 j + k in bit j of byte k, or pairs."""
+    n_cols = whole(fmt, 128)
+    rows = random_rows(rng, fmt, 16, n_cols)
+    panel = kernels.pack(fmt, rows, n_cols)[0]
+    code = parts_of(fmt, rows).code.reshape(16, -1, 8, 4).transpose(1, 2, 0, 3)  # block, j, row, k
+    code = (code + (32 if fmt == "q6_k" else 0)).astype(np.uint8)
+    head = {"q2_k": 5, "q4_k": 4, "q5_k": 4, "q6_k": 5, "q5_1": 4}[fmt]
+    lines = panel.reshape(-1, 16, 4)[head:]
+    n_blocks = len(code)
+    nibbles = (code[:, :4] & 15) | (code[:, 4:] & 15) << 4
+    shift = np.arange(8, dtype=np.uint8)[None, :, None, None]
+    pairs = (code >> (0 if fmt == "q2_k" else 4) & 3) << shift % 4 * 2
+    expected = [] if fmt == "q2_k" else [nibbles.reshape(-1, 16, 4)]
+    if fmt in ("q5_k", "q5_1"):
+        expected.append(((code >> 4 & 1) << shift).sum(axis=1, dtype=np.uint8))
+    elif fmt in ("q2_k", "q6_k"):
+        folded = pairs.reshape(n_blocks, 2, 4, 16, 4).sum(axis=2, dtype=np.uint8)
+        expected.append(folded.reshape(-1, 16, 4))
+    np.testing.assert_array_equal(lines, np.concatenate(expected))
 
 
 @pytest.mark.parametrize("fmt", ["f32", "f16", "bf16"])

@@ -7,8 +7,16 @@ from numpy.typing import NDArray
 
 from pyinfer._kernels.kernels import FORMATS, Kernels, format_info
 
+from .file_blocks import F16_FIELDS
+
 QUANTIZED = [fmt for fmt in FORMATS if format_info(fmt).quantized]
 FLOATS = [fmt for fmt in FORMATS if not format_info(fmt).quantized]
+
+
+def whole(fmt: str, n_cols: int) -> int:
+    """``n_cols`` rounded up to whole blocks of ``fmt``."""
+    block = format_info(fmt).block_inputs
+    return -(-n_cols // block) * block
 
 
 def random_rows(rng: np.random.Generator, fmt: str, n_rows: int, n_cols: int) -> NDArray[np.uint8]:
@@ -19,16 +27,18 @@ def random_rows(rng: np.random.Generator, fmt: str, n_rows: int, n_cols: int) ->
         return Kernels("scalar").quantize(fmt, x)
     n_blocks = n_cols // info.block_inputs
     blocks = rng.integers(0, 256, (n_rows, n_blocks, info.block_bytes), dtype=np.uint8)
-    scale = rng.uniform(-0.1, 0.1, (n_rows, n_blocks, 1)).astype(np.float16)
-    blocks[..., :2] = scale.view(np.uint8)
+    for at in F16_FIELDS[fmt]:
+        scale = rng.uniform(-0.1, 0.1, (n_rows, n_blocks, 1)).astype(np.float16)
+        blocks[..., at : at + 2] = scale.view(np.uint8)
     return blocks.reshape(n_rows, -1)
 
 
 def filled_rows(fmt: str, byte: int, scale: float, n_rows: int, n_cols: int) -> NDArray[np.uint8]:
     """Quantized rows whose weight bytes are all ``byte``."""
     info = format_info(fmt)
-    blocks = np.full((n_rows, n_cols // 32, info.block_bytes), byte, dtype=np.uint8)
-    blocks[..., :2] = np.array([scale], dtype=np.float16).view(np.uint8)
+    blocks = np.full((n_rows, n_cols // info.block_inputs, info.block_bytes), byte, dtype=np.uint8)
+    for at in F16_FIELDS[fmt]:
+        blocks[..., at : at + 2] = np.array([scale], dtype=np.float16).view(np.uint8)
     return blocks.reshape(n_rows, -1)
 
 

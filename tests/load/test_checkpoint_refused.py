@@ -80,7 +80,11 @@ def test_embedding_with_fewer_rows_than_tokens(tmp_path: Path) -> None:
 
 def test_formats_that_do_not_run(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
-    for kind, name, block, size in ((14, "q6_k", 256, 210), (2, "q4_0", 32, 18), (24, "i8", 1, 1)):
+    for kind, name, block, size in (
+        (23, "iq4_xs", 256, 136),
+        (2, "q4_0", 32, 18),
+        (24, "i8", 1, 1),
+    ):
         cols = 256 if block == 256 else 32
         pairs = [p for p in small_pairs() if p[0] != "qwen2.embedding_length"]
         if block == 256:
@@ -88,7 +92,8 @@ def test_formats_that_do_not_run(tmp_path: Path) -> None:
             pairs.append(("qwen2.embedding_length", U32, 256))
             tensors = [bad, *widened(small_tensors()[1:])]
             match = (
-                r"'token_embd\.weight' is q6_k, which does not run; what runs here: .* q8_0 q4_0\."
+                r"'token_embd\.weight' is iq4_xs, which does not run; "
+                r"what runs here: f32 .* q8_0 .* q5_k q6_k\."
             )
         else:
             bad = Tensor("output_norm.weight", (32,), kind, bytes(32 // block * size))

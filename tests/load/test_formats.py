@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gguf
-import numpy as np
 import pytest
 
 from pyinfer.load.formats import FLOATS, GGML_TYPES, RUNS, TensorInfo
@@ -23,8 +22,8 @@ def test_formats_that_run() -> None:
 @pytest.mark.parametrize("dtype", RUNS)
 def test_sizes(dtype: str) -> None:
     qtype = gguf.GGMLQuantizationType[dtype.upper()]
-    info = TensorInfo("t", dtype, (3, 64))
-    assert info.row_bytes == gguf.quants.quantize(np.zeros(64, np.float32), qtype).nbytes
-    assert (info.rows, info.cols, info.n_bytes) == (3, 64, 3 * info.row_bytes)
-    flat = TensorInfo("t", dtype, (64,))
-    assert (flat.rows, flat.cols, flat.n_bytes) == (1, 64, info.row_bytes)
+    info = TensorInfo("t", dtype, (3, 512))
+    assert info.row_bytes == gguf.quants.quant_shape_to_byte_shape((512,), qtype)[0]
+    assert (info.rows, info.cols, info.n_bytes) == (3, 512, 3 * info.row_bytes)
+    flat = TensorInfo("t", dtype, (512,))
+    assert (flat.rows, flat.cols, flat.n_bytes) == (1, 512, info.row_bytes)

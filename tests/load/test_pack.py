@@ -10,7 +10,7 @@ import pytest
 
 from pyinfer._kernels.kernels import Kernels
 from pyinfer._kernels.runtime import Runtime
-from pyinfer._kernels.tensor import Arena, PackedTensor, packed_bytes, row_bytes
+from pyinfer._kernels.tensor import Arena, PackedTensor, packed_bytes, panel_format, row_bytes
 from pyinfer.load import pack
 from pyinfer.load.checkpoint import Checkpoint, open_checkpoint
 from pyinfer.load.pack import Packer
@@ -23,6 +23,7 @@ from ..checkpoints import (
     write_folder,
     write_gguf,
 )
+from ..kernels.file_blocks import F16_FIELDS
 
 FORMATS = ("f32", "f16", "bf16", "q8_0", "q4_0")
 # Rows that do not fill a panel, inputs that do not fill a group but do fill blocks.
@@ -124,6 +125,26 @@ def test_padding_is_zero_weights(fmt: str, rows: int, cols: int, runtime: Runtim
     assert not everything[:, cols:].any()
 
 
+@pytest.mark.parametrize("fmt", ["q4_1", "q5_0", "iq4_nl", "q3_k"])
+def test_formats_of_files_only_keep_their_values(fmt: str, runtime: Runtime) -> None:
+    """Blocks of any bytes, scales that are numbers: the panels hold what the gguf package reads."""
+    block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[fmt.upper()]]
+    blocks = np.random.default_rng(7).integers(0, 256, (37, 512 // block, size), dtype=np.uint8)
+    for at in F16_FIELDS[fmt]:
+        blocks[..., at + 1] &= 0xBF
+    expected = gguf.quants.dequantize(
+        blocks.reshape(37, -1), gguf.GGMLQuantizationType[fmt.upper()]
+    )
+    target = panel_format(fmt)
+    tensor = PackedTensor(Arena(packed_bytes(target, 37, 512)), target, 37, 512)
+    tensor.pack(runtime, 0, blocks.ravel(), fmt)
+    panels = np.asarray(tensor.panels())
+    found = np.stack([Kernels("scalar").embed(target, panels, row) for row in range(37)])
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match="no panels"):
+        packed_bytes(fmt, 37, 512)
+
+
 def test_wrong_slices_are_refused(runtime: Runtime) -> None:
     tensor = PackedTensor(Arena(packed_bytes("f32", 40, 32)), "f32", 40, 32)
     row = row_bytes("f32", 32)
@@ -144,7 +165,7 @@ def test_wrong_slices_are_refused(runtime: Runtime) -> None:
         with pytest.raises(ValueError, match=what):
             put(first, nbytes)
     with pytest.raises(ValueError, match="unknown"):
-        put(0, row, "q5_k")
+        put(0, row, "q5_x")
 
 
 def test_blocks_must_fit_the_inputs(runtime: Runtime) -> None:

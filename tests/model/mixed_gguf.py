@@ -9,6 +9,8 @@ from typing import Any
 import gguf
 import numpy as np
 
+from pyinfer._kernels.kernels import Kernels
+
 from ..checkpoints import (
     Weights,
     add_metadata,
@@ -20,6 +22,12 @@ from ..checkpoints import (
 V2 = (2).to_bytes(4, "little")
 
 
+def _encoded(values: np.ndarray, kind: str, qtype: gguf.GGMLQuantizationType) -> np.ndarray:
+    if kind.endswith("_k") or kind == "iq4_nl":
+        return Kernels("scalar").quantize(kind, values)
+    return np.asarray(gguf.quants.quantize(values, qtype))
+
+
 def write_mixed_gguf(
     path: Path,
     config: Mapping[str, Any],
@@ -28,14 +36,18 @@ def write_mixed_gguf(
     weights: Weights | None = None,
     version: int = 3,
 ) -> Weights:
-    """Write a GGUF file with ``format_of(name)`` per matrix; return the dequantized weights."""
+    """Write a GGUF file with ``format_of(name)`` per matrix; return the dequantized weights.
+
+    The gguf package reads every format, so the weights are its view of the file. It does not write
+    the K formats and iq4_nl: their blocks come from our quantizers.
+    """
     writer = gguf.GGUFWriter(path, "qwen2")
     add_metadata(writer, gguf_metadata(config, vocabulary=False))
     stored: Weights = {}
     for name, values in (weights or random_weights(config, seed)).items():
         kind = "f32" if values.ndim == 1 else format_of(name)
         qtype = gguf.GGMLQuantizationType[kind.upper()]
-        raw = gguf.quants.quantize(values, qtype)
+        raw = _encoded(values, kind, qtype)
         stored[name] = gguf.quants.dequantize(raw, qtype).astype(np.float32)
         writer.add_tensor(gguf_tensor_name(name), raw, raw_dtype=qtype)
     writer.write_header_to_file()

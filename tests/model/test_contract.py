@@ -27,7 +27,7 @@ LOGITS = {
         "q4_0": "cd852f214dde21783d3514cfb9952160",
     },
 }
-# Version -> format -> hash of 40 x 160 packed weights.
+# Version -> format -> hash of packed weights, 40 x 160, or 40 x 256 where blocks are that long.
 PANELS = {
     1: {
         "f32": "473e9134b43a2465826664470e795a8e",
@@ -52,8 +52,9 @@ def logits_hash(fmt: str, isa: str) -> str:
 
 def panels_hash(fmt: str, isa: str) -> str:
     """Hash of packed bytes; the values are integers in f32, so that no rounding is involved."""
-    values = (np.arange(40 * 160) * 7919 % 255 - 127).astype(np.float32).reshape(40, 160)
-    tensor = PackedTensor(Arena(packed_bytes(fmt, 40, 160)), fmt, 40, 160)
+    cols = 256 if fmt.endswith("_k") else 160
+    values = (np.arange(40 * cols) * 7919 % 255 - 127).astype(np.float32).reshape(40, cols)
+    tensor = PackedTensor(Arena(packed_bytes(fmt, 40, cols)), fmt, 40, cols)
     tensor.pack(Runtime(isa, 1), 0, values.view(np.uint8).ravel(), "f32")
     return _hash(bytes(np.asarray(tensor.panels()).tobytes()))
 

@@ -36,7 +36,15 @@ FLOAT = random_config(
 )
 MIXED_FORMATS = {"q_proj": "q8_0", "k_proj": "q4_0", "v_proj": "f16", "o_proj": "bf16"}
 MIXED_FORMATS |= {"gate_proj": "q4_0", "up_proj": "q8_0", "down_proj": "f32", "lm_head": "f16"}
-FORMATS = ("f32", "f16", "bf16", "q8_0", "q4_0", "mixed")
+# Rows of whole super-blocks; every format of a GGUF file in some place.
+SUPER = random_config(
+    hidden=256, layers=2, heads=8, kv_heads=2, head_dim=32, intermediate=512, vocab=1111
+)
+MIXED_SUPER = {"q_proj": "q4_k", "k_proj": "q5_k", "v_proj": "q6_k", "o_proj": "q2_k"}
+MIXED_SUPER |= {"0.mlp.gate_proj": "q4_k", "0.mlp.up_proj": "q3_k", "0.mlp.down_proj": "q6_k"}
+MIXED_SUPER |= {"1.mlp.gate_proj": "q4_1", "1.mlp.up_proj": "q5_1", "1.mlp.down_proj": "q5_0"}
+MIXED_SUPER |= {"lm_head": "q6_k", "embed_tokens": "iq4_nl"}
+FORMATS = ("f32", "f16", "bf16", "q8_0", "q4_0", "mixed", "super")
 PROMPT = 150
 
 
@@ -44,13 +52,20 @@ def _mixed(name: str) -> str:
     return next((fmt for part, fmt in MIXED_FORMATS.items() if part in name), "q8_0")
 
 
+def _mixed_super(name: str) -> str:
+    return next(fmt for part, fmt in MIXED_SUPER.items() if part in name)
+
+
+GGUF_MIXES = {"mixed": (QUANTIZED, _mixed), "super": (SUPER, _mixed_super)}
+
+
 @pytest.fixture(scope="module", params=FORMATS)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A model of each format, and one whose matrices all differ."""
     path: Path = tmp_path_factory.mktemp("equality") / "model"
-    if request.param == "mixed":
+    if request.param in GGUF_MIXES:
         path = path.with_suffix(".gguf")
-        write_mixed_gguf(path, QUANTIZED, _mixed, seed=1)
+        write_mixed_gguf(path, *GGUF_MIXES[request.param], seed=1)
         return load(path)
     write_folder(path, QUANTIZED if request.param in ("q8_0", "q4_0") else FLOAT, 1, "f32")
     return load(path, request.param)
@@ -92,8 +107,8 @@ def test_isa_of_the_load(
     model: Model, tmp_path: Path, request: pytest.FixtureRequest, isa: str
 ) -> None:
     fmt = request.node.callspec.params["model"]
-    if fmt == "mixed":
-        write_mixed_gguf(tmp_path / "m.gguf", QUANTIZED, _mixed, seed=1)
+    if fmt in GGUF_MIXES:
+        write_mixed_gguf(tmp_path / "m.gguf", *GGUF_MIXES[fmt], seed=1)
         again = load(tmp_path / "m.gguf", isa=isa)
     else:
         config = QUANTIZED if fmt in ("q8_0", "q4_0") else FLOAT

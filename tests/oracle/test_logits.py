@@ -215,6 +215,37 @@ def test_gguf_in_each_format(
     _assert_alike(label, _logits(model, tokens), expected, record_property, quality_table)
 
 
+# The two mixes are those of llama.cpp's Q4_K_M and Q3_K_M for a few layers.
+SUPER_MIXES = {
+    "q4_k_m": {"lm_head": "q6_k", "0.self_attn.v_proj": "q6_k", "0.mlp.down_proj": "q6_k"},
+    "q3_k_m": {"lm_head": "q6_k", "v_proj": "q5_k", "o_proj": "q4_k", "down_proj": "q4_k"},
+}
+SUPER = random_config(hidden=256, layers=3, heads=4, kv_heads=2, intermediate=512, vocab=2000)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["q4_k_m", "q3_k_m", "q2_k", "q4_k", "q5_k", "q6_k", "q4_1", "q5_0", "q5_1", "iq4_nl"],
+)
+def test_gguf_of_blocks_with_parts(
+    kind: str, tmp_path: Path, record_property: Any, quality_table: list[str]
+) -> None:
+    parts = SUPER_MIXES.get(kind, {})
+    most = kind.removesuffix("_m")
+
+    def format_of(name: str) -> str:
+        return next((fmt for part, fmt in parts.items() if part in name), most)
+
+    path = tmp_path / "model.gguf"
+    source = trained_like_weights(SUPER, 17)
+    weights = write_mixed_gguf(path, SUPER, format_of, weights=source)
+    model = load(path)
+    tokens = random_tokens(model, 100)
+    expected = forward(reference_model(SUPER, weights), tokens)
+    found = _logits(model, tokens)
+    _assert_alike(f"gguf {kind}", found, expected, record_property, quality_table)
+
+
 def test_reference_would_notice(tmp_path: Path) -> None:
     """The bound fails for a model that differs in a single weight of a single bias."""
     config = CONFIGS["ratio-5-head-32"]

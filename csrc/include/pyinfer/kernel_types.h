@@ -15,7 +15,7 @@
 
 /* Up to 8 tokens times the panels of up to four far-apart runs walked in lockstep.
  * out[s][t * out_stride + 16 p + r] = dot(row r of panel p of stream s, token t).
- * The activations are one tile: a8 as pi_a8_group[n_groups][n_tokens] for q formats, f32 rows
+ * n_groups is even for the K formats. The activations are one tile: a8 as pi_a8_group[n_groups][n_tokens] for q formats, f32 rows
  * x[t * x_stride] of n_groups * 128 values for float formats. */
 struct pi_gemv_args {
     const uint8_t *w[PI_MAX_STREAMS];
@@ -34,7 +34,8 @@ typedef void pi_gemv_fn(const struct pi_gemv_args *args);
 
 /* Whole tiles of 8 tokens times a block of panels, over a range of groups.
  * out[(8 i + t) * out_stride + 16 p + r] (+)= dot over n_groups groups; with `accumulate` the
- * sum goes on from the value in out, in the same order as one long pass. */
+ * sum goes on from the value in out, in the same order as one long pass. For the K formats the
+ * range begins at an even group and has an even length. */
 struct pi_gemm_args {
     const uint8_t *w;    /* first group of the first panel */
     size_t panel_stride; /* bytes between panels */
@@ -62,6 +63,10 @@ typedef void pi_unpack_fn(uint8_t *rows, const uint8_t *panel, size_t row_bytes,
 typedef void pi_quantize_fn(void *blocks, const float *x, size_t n);
 typedef void pi_dequantize_fn(float *x, const void *blocks, size_t n);
 
+/* As pi_quantize_fn for a whole row with an importance per input, by ggml's searches. */
+typedef void pi_quantize_weighted_fn(void *blocks, const float *x, const float *importance,
+                                     size_t n);
+
 /* As pi_quantize_fn, with the scales and codes that have a small sum of importance * error^2, never
  * a larger one than the reference's. `importance` has n entries >= 0; a block of zeros counts all
  * of its weights alike. */
@@ -69,6 +74,9 @@ typedef void pi_fit_fn(void *blocks, const float *x, const float *importance, si
 
 /* n_groups * 128 inputs of one token, into records `stride` records apart. */
 typedef void pi_act_a8_fn(struct pi_a8_group *out, size_t stride, const float *x, size_t n_groups);
+
+/* One row of a format of files only as blocks of its panel format, the same values exactly. */
+typedef void pi_transcode_fn(void *to, const void *from, size_t n);
 
 /* One row of a packed matrix as f32: n_groups * 128 values. */
 typedef void pi_embed_fn(float *out, const uint8_t *panels, size_t row, size_t n_groups);

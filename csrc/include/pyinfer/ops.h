@@ -162,7 +162,8 @@ size_t pi_op_scratch_bytes(const struct pi_op *op);
 size_t pi_attention_partials(const struct pi_attention *op, size_t n_threads, size_t max_segments);
 
 /* Packs rows of a file into panels on all workers: n_rows rows of n_cols inputs in `from`, into
- * ceil(n_rows / 16) panels of format `to`; quantizes on the way if the formats differ. */
+ * ceil(n_rows / 16) panels of format `to`. If the formats differ, rows of a format of files only are
+ * rewritten exactly for the panels that hold them; all others are quantized on the way. */
 struct pi_pack_job {
     uint8_t *panels;
     enum pi_format to;

@@ -3,18 +3,27 @@
  * A panel holds 16 output rows; a matrix is a sequence of panels, a panel a sequence of groups of
  * 128 inputs. A line is 64 bytes: row r owns bytes 4r..4r+3. Rows are padded to 16 and inputs to
  * 128 with zeros, so kernels see whole panels and groups only. Scales stand in front of the data
- * they scale, so a thread reads one ascending stream.
+ * they scale, so a thread reads one ascending stream. The K formats share a scale over two groups
+ * ("super"): their rows are multiples of 256 inputs, and a kernel is called with an even number of
+ * groups from an even group on.
  *
- *   format      one line holds            scales              bytes per group
- *   q4_0        4 inputs low, 4 high      4 x 16 f16          1152
- *   q8_0        4 inputs, byte ^ 0x80     4 x 16 f16          2176
- *   f16, bf16   2 inputs                  -                   4096
- *   f32         1 input                   -                   8192
+ *   format      one line holds            scales                       bytes per group
+ *   q4_0        4 inputs low, 4 high      4 x 16 f16                   1152
+ *   q5_1        as q4_0, fifth bits apart 4 x 16 f16, 4 x 16 f16 mins  1536
+ *   q8_0        4 inputs, byte ^ 0x80     4 x 16 f16                   2176
+ *   q2_k        16 inputs                 per 16 inputs, 4 bits        1344 / 2
+ *   q4_k        as q4_0                   per 32 inputs, 6 bits        2304 / 2
+ *   q5_k        as q5_1                   per 32 inputs, 6 bits        2816 / 2
+ *   q6_k        as q4_0, high bits apart  per 16 inputs, 8 bits        3392 / 2
+ *   f16, bf16   2 inputs                  -                            4096
+ *   f32         1 input                   -                            8192
  */
 #ifndef PYINFER_PANELS_H
 #define PYINFER_PANELS_H
 
 #include "pyinfer/types.h"
+
+typedef uint8_t pi_line[PI_PANEL_ROWS][4];
 
 struct pi_group_q4_0 {
     uint16_t scale[4][PI_PANEL_ROWS]; /* f16, [block of 32][row] */
@@ -25,6 +34,44 @@ struct pi_group_q4_0 {
 struct pi_group_q8_0 {
     uint16_t scale[4][PI_PANEL_ROWS];
     uint8_t q[4][8][PI_PANEL_ROWS][4]; /* [block][chunk j][row][input 4j..4j+3], signed ^ 0x80 */
+};
+
+/* Fifth bits: of input 4j + k of a block it is bit j of high[block][row][k]. */
+struct pi_group_q5_1 {
+    uint16_t scale[4][PI_PANEL_ROWS];
+    uint16_t min[4][PI_PANEL_ROWS]; /* f16, added */
+    uint8_t q[4][4][PI_PANEL_ROWS][4];
+    uint8_t high[4][PI_PANEL_ROWS][4];
+};
+
+/* Bits 2j, 2j + 1 of q[block][e][row][k] are input 16e + 4j + k of the block. */
+struct pi_super_q2_k {
+    uint16_t d[PI_PANEL_ROWS], dmin[PI_PANEL_ROWS]; /* f16 */
+    uint8_t scale[4][PI_PANEL_ROWS][4];             /* part of 16 inputs i is [i / 4][row][i % 4] */
+    uint8_t q[8][2][PI_PANEL_ROWS][4];
+};
+
+/* The twelve bytes of scales and minimums of a row are those of its file block. */
+struct pi_super_q4_k {
+    uint16_t d[PI_PANEL_ROWS], dmin[PI_PANEL_ROWS];
+    uint8_t scale[3][PI_PANEL_ROWS][4];
+    uint8_t q[8][4][PI_PANEL_ROWS][4];
+};
+
+struct pi_super_q5_k {
+    uint16_t d[PI_PANEL_ROWS], dmin[PI_PANEL_ROWS];
+    uint8_t scale[3][PI_PANEL_ROWS][4];
+    uint8_t q[8][4][PI_PANEL_ROWS][4];
+    uint8_t high[8][PI_PANEL_ROWS][4];
+};
+
+/* d is held as the bits of an f32, so that scales are one aligned line; pairs of high bits as the
+ * codes of q2_k. */
+struct pi_super_q6_k {
+    uint32_t d[PI_PANEL_ROWS];
+    int8_t scale[4][PI_PANEL_ROWS][4];
+    uint8_t q[8][4][PI_PANEL_ROWS][4];
+    uint8_t high[8][2][PI_PANEL_ROWS][4];
 };
 
 struct pi_group_16bit { /* f16 and bf16 */
@@ -48,6 +95,11 @@ struct pi_a8_group {
 
 _Static_assert(sizeof(struct pi_group_q4_0) == 1152, "q4_0 group is 18 lines");
 _Static_assert(sizeof(struct pi_group_q8_0) == 2176, "q8_0 group is 34 lines");
+_Static_assert(sizeof(struct pi_group_q5_1) == 1536, "q5_1 group is 24 lines");
+_Static_assert(sizeof(struct pi_super_q2_k) == 1344, "q2_k super group is 21 lines");
+_Static_assert(sizeof(struct pi_super_q4_k) == 2304, "q4_k super group is 36 lines");
+_Static_assert(sizeof(struct pi_super_q5_k) == 2816, "q5_k super group is 44 lines");
+_Static_assert(sizeof(struct pi_super_q6_k) == 3392, "q6_k super group is 53 lines");
 _Static_assert(sizeof(struct pi_group_16bit) == 4096, "16-bit group is 64 lines");
 _Static_assert(sizeof(struct pi_group_f32) == 8192, "f32 group is 128 lines");
 _Static_assert(sizeof(struct pi_a8_group) == 192, "a8 group is 3 lines");

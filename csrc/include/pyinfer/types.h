@@ -17,14 +17,25 @@ enum pi_status {
     PI_ERR_IO,      /* a file cannot be read */
 };
 
-/* Weight formats. The order is the index into the per-format kernel arrays. */
+/* Weight formats. The order is the index into the per-format kernel arrays. Formats from
+ * PI_FORMAT_COUNT on exist in files only: a panel of another format holds their values exactly. */
 enum pi_format {
     PI_FORMAT_F32 = 0,
     PI_FORMAT_F16,
     PI_FORMAT_BF16,
     PI_FORMAT_Q8_0,
     PI_FORMAT_Q4_0,
+    PI_FORMAT_Q5_1,
+    PI_FORMAT_Q2_K,
+    PI_FORMAT_Q4_K,
+    PI_FORMAT_Q5_K,
+    PI_FORMAT_Q6_K,
     PI_FORMAT_COUNT,
+    PI_FORMAT_Q4_1 = PI_FORMAT_COUNT,
+    PI_FORMAT_Q5_0,
+    PI_FORMAT_IQ4_NL,
+    PI_FORMAT_Q3_K,
+    PI_FILE_FORMAT_COUNT,
 };
 
 /* Instruction sets, ascending: a higher level contains the lower ones. */
@@ -42,6 +53,7 @@ enum pi_kv_format { PI_KV_F16 = 0, PI_KV_F32, PI_KV_Q8_0, PI_KV_FORMAT_COUNT };
 #define PI_PANEL_ROWS 16    /* output rows of a packed panel */
 #define PI_GROUP_INPUTS 128 /* inputs of a packed group */
 #define PI_BLOCK_INPUTS 32  /* inputs that share one activation scale */
+#define PI_SUPER_INPUTS 256 /* inputs of a super-block of the K formats: two groups */
 #define PI_TILE_TOKENS 8    /* tokens of an activation tile */
 #define PI_KV_BLOCK_TOKENS 64
 #define PI_KV_TILE_TOKENS 16

@@ -21,3 +21,4 @@ void NAME(const struct pi_gemm_args *a) {
 
 #undef NAME
 #undef GROUP
+#undef SPAN

@@ -3,12 +3,12 @@
  * every step rounded to f32, at most 15; d is stored as f16. |x * (1 / d)| is at most 8.000001, so q
  * is never negative. A block with a NaN or Inf gets a NaN scale, so that it surfaces in every output
  * that uses it. */
-#include "kernels/util/f16.h"
-#include "pyinfer/blocks.h"
+#include "kernels/util/block_codes.h"
+#include "kernels/util/fit.h"
 #include "pyinfer/kernel_types.h"
-#include <math.h>
 
 pi_quantize_fn pi_quantize_q4_0_scalar;
+pi_quantize_weighted_fn pi_quantize_weighted_q4_0_scalar;
 pi_dequantize_fn pi_dequantize_q4_0_scalar;
 
 static uint8_t nibble(float x, float inverse) {
@@ -34,6 +34,28 @@ void pi_quantize_q4_0_scalar(void *blocks, const float *x, size_t n) {
             out[b].qs[i] =
                 (uint8_t)(nibble(x[i], inverse) | (unsigned)nibble(x[16 + i], inverse) << 4);
         }
+    }
+}
+
+/* With importances: ggml's search of scales. */
+void pi_quantize_weighted_q4_0_scalar(void *blocks, const float *x, const float *importance,
+                                      size_t n) {
+    struct pi_block_q4_0 *out = blocks;
+    const float variance = pi_squares(x, n) / (float)n;
+    for (size_t at = 0; at < n; at += PI_BLOCK_INPUTS, out++) {
+        *out = (struct pi_block_q4_0){.d = PI_F16_NAN};
+        if (!pi_all_finite(x + at, PI_BLOCK_INPUTS)) {
+            continue;
+        }
+        float w[PI_BLOCK_INPUTS];
+        int8_t code[PI_BLOCK_INPUTS];
+        uint8_t stored[PI_BLOCK_INPUTS];
+        pi_fit_weights(x + at, importance + at, PI_BLOCK_INPUTS, variance, w);
+        out->d = pi_f32_to_f16(pi_fit_symmetric(x + at, w, PI_BLOCK_INPUTS, 8, code));
+        for (size_t i = 0; i < PI_BLOCK_INPUTS; i++) {
+            stored[i] = (uint8_t)(code[i] + 8);
+        }
+        pi_set_nibbles(out->qs, stored);
     }
 }
 

@@ -64,6 +64,20 @@ PI_INLINE uint16_t pi_f32_to_f16(float f) {
     return (uint16_t)(sign | ((mantissa + half - 1u + odd) >> shift));
 }
 
+/* f16 bits as f32 bits and back, without the quieting of NaNs: narrow(widen(h)) = h for every h. */
+PI_INLINE uint32_t pi_widen_f16(uint16_t h) {
+    if ((h & 0x7c00u) == 0x7c00u) {
+        return (uint32_t)(h & 0x8000u) << 16 | 0x7f800000u | (uint32_t)(h & 0x3ffu) << 13;
+    }
+    return pi_f32_to_bits(pi_f16_to_f32(h));
+}
+PI_INLINE uint16_t pi_narrow_f16(uint32_t bits) {
+    if ((bits & 0x7f800000u) == 0x7f800000u) {
+        return (uint16_t)((bits >> 16 & 0x8000u) | 0x7c00u | (bits >> 13 & 0x3ffu));
+    }
+    return pi_f32_to_f16(pi_bits_to_f32(bits));
+}
+
 #define PI_F16_NAN 0x7e00u
 
 PI_INLINE bool pi_all_finite(const float *x, size_t n) {

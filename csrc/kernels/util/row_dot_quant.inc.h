@@ -8,6 +8,8 @@
  *
  * Per block of 32 inputs, ascending: isum = start + sum(w * q), exact in int32;
  * f = fma((float)isum, weight_scale * activation_scale, f). */
+#define SPAN 1 /* groups of activations that a GROUP covers */
+
 #include "kernels/util/f16.h"
 #include "pyinfer/kernel_types.h"
 #include <math.h>

@@ -1,0 +1,19 @@
+/* f32 <-> q5_k file blocks; see k4_scalar.inc.h. */
+#include "kernels/util/block_codes.h"
+
+static void get_codes(uint8_t *code, const struct pi_block_q5_k *block) {
+    pi_get_nibbles_k(code, block->qs);
+    pi_add_bits(code, block->qh, 4);
+}
+static void set_codes(struct pi_block_q5_k *block, const uint8_t *code) {
+    pi_set_nibbles_k(block->qs, code);
+    pi_set_bits(block->qh, code, 4);
+}
+
+#define QUANTIZE pi_quantize_q5_k_scalar
+#define QUANTIZE_WEIGHTED pi_quantize_weighted_q5_k_scalar
+#define DEQUANTIZE pi_dequantize_q5_k_scalar
+#define BLOCK struct pi_block_q5_k
+#define TOP 31
+#define GRID ((struct pi_fit_grid){-0.5f, 0.1f, 15, false})
+#include "kernels/quantize/k4_scalar.inc.h"

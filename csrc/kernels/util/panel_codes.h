@@ -1,0 +1,110 @@
+/* Codes of one row of a packed block, and the facts of each format on top: code, scale and minimum
+ * of an input or a part. The specification of the layouts in panels.h. */
+#ifndef PYINFER_KERNELS_UTIL_PANEL_CODES_H
+#define PYINFER_KERNELS_UTIL_PANEL_CODES_H
+
+#include "kernels/util/block_codes.h"
+#include "kernels/util/f16.h"
+#include "pyinfer/panels.h"
+
+/* Input i of a block of 32: a nibble of four lines, a bit of one, a pair of bits of two. */
+PI_INLINE unsigned pi_panel_nibble(const pi_line *q, size_t i, size_t row) {
+    return q[i / 4 % 4][row][i % 4] >> i / 16 * 4 & 15u;
+}
+PI_INLINE unsigned pi_panel_bit(const pi_line high, size_t i, size_t row) {
+    return high[row][i % 4] >> i / 4 & 1u;
+}
+PI_INLINE unsigned pi_panel_pair(const pi_line *q, size_t i, size_t row) {
+    return q[i / 16][row][i % 4] >> i / 4 % 4 * 2 & 3u;
+}
+
+PI_INLINE void pi_panel_set_nibbles(pi_line *q, size_t row, const uint8_t *code) {
+    for (size_t i = 0; i < 16; i++) {
+        q[i / 4][row][i % 4] = (uint8_t)((code[i] & 15) | (code[16 + i] & 15) << 4);
+    }
+}
+PI_INLINE void pi_panel_set_bits(pi_line high, size_t row, const uint8_t *code) {
+    memset(high[row], 0, 4);
+    for (size_t i = 0; i < 32; i++) {
+        high[row][i % 4] = (uint8_t)(high[row][i % 4] | (code[i] >> 4 & 1) << i / 4);
+    }
+}
+/* `shift`: where the pair stands in a code. */
+PI_INLINE void pi_panel_set_pairs(pi_line *q, size_t row, const uint8_t *code, size_t shift) {
+    memset(q[0][row], 0, 4);
+    memset(q[1][row], 0, 4);
+    for (size_t i = 0; i < 32; i++) {
+        uint8_t *byte = &q[i / 16][row][i % 4];
+        *byte = (uint8_t)(*byte | (code[i] >> shift & 3) << i / 4 % 4 * 2);
+    }
+}
+
+/* Per format, of input i of a group or super group; part = i / 32, or i / 16 for q2_k and q6_k. */
+PI_INLINE unsigned pi_code_q5_1(const struct pi_group_q5_1 *g, size_t i, size_t row) {
+    return pi_panel_nibble(g->q[i / 32], i % 32, row) | pi_panel_bit(g->high[i / 32], i % 32, row)
+                                                            << 4;
+}
+PI_INLINE float pi_scale_q5_1(const struct pi_group_q5_1 *g, size_t part, size_t row) {
+    return pi_f16_to_f32(g->scale[part][row]);
+}
+PI_INLINE float pi_min_q5_1(const struct pi_group_q5_1 *g, size_t part, size_t row) {
+    return pi_f16_to_f32(g->min[part][row]);
+}
+
+PI_INLINE unsigned pi_code_q2_k(const struct pi_super_q2_k *g, size_t i, size_t row) {
+    return pi_panel_pair(g->q[i / 32], i % 32, row);
+}
+PI_INLINE float pi_scale_q2_k(const struct pi_super_q2_k *g, size_t part, size_t row) {
+    return pi_f16_to_f32(g->d[row]) * (float)(g->scale[part / 4][row][part % 4] & 15);
+}
+PI_INLINE float pi_min_q2_k(const struct pi_super_q2_k *g, size_t part, size_t row) {
+    return -(pi_f16_to_f32(g->dmin[row]) * (float)(g->scale[part / 4][row][part % 4] >> 4));
+}
+
+/* The twelve scale bytes of a row. */
+PI_INLINE void pi_panel_scales_k4(uint8_t *scales, const pi_line *lines, size_t row) {
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(scales + 4 * i, lines[i][row], 4);
+    }
+}
+PI_INLINE float pi_scale_of_k4(uint16_t d, const pi_line *lines, size_t part, size_t row) {
+    uint8_t scales[12];
+    pi_panel_scales_k4(scales, lines, row);
+    return pi_f16_to_f32(d) * (float)pi_scale_k4(scales, part);
+}
+PI_INLINE float pi_min_of_k4(uint16_t dmin, const pi_line *lines, size_t part, size_t row) {
+    uint8_t scales[12];
+    pi_panel_scales_k4(scales, lines, row);
+    return -(pi_f16_to_f32(dmin) * (float)pi_min_k4(scales, part));
+}
+
+PI_INLINE unsigned pi_code_q4_k(const struct pi_super_q4_k *g, size_t i, size_t row) {
+    return pi_panel_nibble(g->q[i / 32], i % 32, row);
+}
+PI_INLINE float pi_scale_q4_k(const struct pi_super_q4_k *g, size_t part, size_t row) {
+    return pi_scale_of_k4(g->d[row], g->scale, part, row);
+}
+PI_INLINE float pi_min_q4_k(const struct pi_super_q4_k *g, size_t part, size_t row) {
+    return pi_min_of_k4(g->dmin[row], g->scale, part, row);
+}
+
+PI_INLINE unsigned pi_code_q5_k(const struct pi_super_q5_k *g, size_t i, size_t row) {
+    return pi_panel_nibble(g->q[i / 32], i % 32, row) | pi_panel_bit(g->high[i / 32], i % 32, row)
+                                                            << 4;
+}
+PI_INLINE float pi_scale_q5_k(const struct pi_super_q5_k *g, size_t part, size_t row) {
+    return pi_scale_of_k4(g->d[row], g->scale, part, row);
+}
+PI_INLINE float pi_min_q5_k(const struct pi_super_q5_k *g, size_t part, size_t row) {
+    return pi_min_of_k4(g->dmin[row], g->scale, part, row);
+}
+
+PI_INLINE unsigned pi_code_q6_k(const struct pi_super_q6_k *g, size_t i, size_t row) {
+    return pi_panel_nibble(g->q[i / 32], i % 32, row) | pi_panel_pair(g->high[i / 32], i % 32, row)
+                                                            << 4;
+}
+PI_INLINE float pi_scale_q6_k(const struct pi_super_q6_k *g, size_t part, size_t row) {
+    return pi_bits_to_f32(g->d[row]) * (float)g->scale[part / 4][row][part % 4];
+}
+
+#endif
