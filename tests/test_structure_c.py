@@ -22,7 +22,7 @@ ISAS = ("scalar", "avx2", "avx2vnni", "avx512vnni")
 # operation has two words.
 PAIRS = {
     "pack": ("pack", "unpack"),
-    "quantize": ("quantize", "dequantize"),
+    "quantize": ("quantize", "quantize_weighted", "dequantize"),
     "head": ("head_stats", "head_select"),
 }
 APPEND = re.compile(r"attn/kv_(\w+)_append_(\w+)$")

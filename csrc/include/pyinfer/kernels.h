@@ -15,7 +15,7 @@ struct pi_kernels {
         *quantize_weighted[PI_FILE_FORMAT_COUNT]; /* NULL: makes no difference */
     pi_dequantize_fn *dequantize[PI_FILE_FORMAT_COUNT];
     pi_transcode_fn *transcode[PI_FILE_FORMAT_COUNT]; /* NULL for formats that have panels */
-    pi_fit_fn *fit[PI_FORMAT_COUNT]; /* NULL for formats without a search */
+    pi_fit_fn *fit[PI_FORMAT_COUNT];                  /* NULL for formats without a search */
     pi_embed_fn *embed[PI_FORMAT_COUNT];
     pi_act_a8_fn *act_a8;
     pi_rmsnorm_fn *rmsnorm;
