@@ -35,6 +35,11 @@ PANELS = {
         "bf16": "c7f06aa212d2b8462adafe3b9bce0faa",
         "q8_0": "1b690f219989ffdc26c63949638c1ade",
         "q4_0": "732c6c69db8d7c3d707d34e5e37067d4",
+        "q5_1": "b0d6ed2ff01b038e733966e1bae89d91",
+        "q2_k": "e8f35c28379cacecb70b033c5f5a0000",
+        "q4_k": "e751d724c74f85da49a7e68767bc1e16",
+        "q5_k": "806c34a3e5a857511a5accd953f9f7de",
+        "q6_k": "80b91845b1d43727dcddea8471bd5f39",
     },
 }
 
