@@ -43,6 +43,9 @@ class Tally:
 
 def servant() -> ForkServerContext:
     """Processes that have the modules already, so that starting one costs little."""
+    root = str(Path(__file__).parents[2])
+    if root not in sys.path:
+        sys.path.append(root)  # the processes look this module up by its name
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pyinfer.store.pull", "httpx2", "huggingface_hub.utils"])
     return context
