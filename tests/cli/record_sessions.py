@@ -77,15 +77,15 @@ def main() -> None:
             "XDG_CACHE_HOME": f"{work}/cache",
         }
         small = Path(work) / "small.gguf"
-        record(env, "convert", str(DEMO_FOLDER), str(small), "--dtype", "q4_0")
-        name = "registry.ollama.ai/library/pyinfer-demo/q4_0"
+        record(env, "convert", str(DEMO_FOLDER), str(small), "--dtype", "q4_k_m")
+        name = "registry.ollama.ai/library/pyinfer-demo/q4_k_m"
         add_ollama(Path(work) / "ollama", small.read_bytes(), name, params, texts)
         sessions = [
             record(env, "pull", "hf:pyinfer/demo"),
             record(env, "cp", "hf:pyinfer/demo", "demo"),
             record(env, "list"),
             record(env, "show", "demo", "--verify"),
-            record(env, "show", "pyinfer-demo:q4_0"),
+            record(env, "show", "pyinfer-demo:q4_k_m"),
             record_chat(env, "demo"),
             record(env, "run", "demo", "--hide-thinking", "What is 12 + 30?"),
             record(env, "rm", "demo"),

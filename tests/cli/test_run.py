@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import pyinfer
+from pyinfer.cli.main import main
 from pyinfer.store.local import Store
 
 from ..checkpoints import random_config, write_folder, write_gguf
@@ -184,6 +185,29 @@ def test_a_model_of_an_ollama_store(env: dict[str, str], tmp_path: Path) -> None
         assert "User" in shown["stop"]
         chat.ask("/set parameter num_predict 5")
         assert chat.ask("hi")[-2].startswith("[")
+
+
+def test_a_q4_k_m_blob_of_an_ollama_store(
+    env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What Ollama users have: manifest, template, params and license beside a Q4_K_M blob."""
+    demo, blob = str(Path(pyinfer.__file__).parent / "demo"), tmp_path / "m.gguf"
+    assert main(["convert", demo, str(blob), "--dtype", "q4_k_m"]) == 0
+    texts = {"template": "{{ .Prompt }}", "license": "MIT"}
+    params = {"temperature": 0, "stop": ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"]}
+    add_ollama(tmp_path / "ollama", blob.read_bytes(), params=params, texts=texts)
+    env["OLLAMA_MODELS"] = str(tmp_path / "ollama")
+    listed = subprocess.run(
+        [sys.executable, "-m", "pyinfer", "list"],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=True,
+    )
+    assert re.search(r"^deepseek-r1:1\.5b +[0-9a-f]{12} .* ollama$", listed.stdout, re.MULTILINE)
+    with Screen(words("deepseek-r1:1.5b"), env) as chat:
+        chat.until_prompt()
+        assert "12 + 30 = 42." in chat.ask("What is 12 + 30?")
 
 
 def test_a_hub_model_is_pulled_first(env: dict[str, str]) -> None:
