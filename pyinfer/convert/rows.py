@@ -91,7 +91,11 @@ class RowConverter:
 
     def _quantize(self, info: TensorInfo, values: npt.NDArray[np.float32], dtype: str) -> Bytes:
         weight = self._importance.get(info.name)
-        if not (self._fit and self._kernels.can_fit(dtype)):
+        if not self._fit:
+            return self._kernels.quantize(dtype, values)
+        weight = self._importance.get(info.name)
+        if not self._kernels.can_fit(dtype):
+            # The K formats are searched in any case; floats and q8_0 know no choice.
             return self._kernels.quantize(dtype, values, weight)
         if weight is None:
             weight = np.ones(info.cols, np.float32)

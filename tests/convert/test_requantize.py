@@ -111,3 +111,24 @@ def test_split_files_become_one(tmp_path: Path) -> None:
     reader = gguf.GGUFReader(tmp_path / "b.gguf")
     assert len(reader.tensors) == len(weights)
     assert not any(key.startswith("split.") for key in reader.fields)
+
+
+def test_mixes_of_k_formats(tmp_path: Path) -> None:
+    config = random_config(vocab=N_TOKENS, hidden=256, heads=4, intermediate=256)
+    weights = write_gguf(tmp_path / "a.gguf", config, dtype="f32")
+    imatrix = importance_of(tmp_path / "im.gguf", cols=256)
+    convert(tmp_path / "a.gguf", tmp_path / "plain.gguf", "q4_k_m")
+    convert(tmp_path / "a.gguf", tmp_path / "weighted.gguf", "q4_k_m", imatrix=imatrix)
+    weight = np.random.default_rng(0).exponential(1, 256) ** 3
+    errors = []
+    for name in ("plain", "weighted"):
+        tensors = {t.name: t for t in gguf.GGUFReader(tmp_path / f"{name}.gguf").tensors}
+        assert tensors["output.weight"].tensor_type.name == "Q6_K"
+        tensor = tensors["blk.0.attn_q.weight"]
+        assert tensor.tensor_type.name == "Q4_K"
+        back = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+        square = (back - weights["model.layers.0.self_attn.q_proj.weight"]) ** 2
+        errors.append(float((square * weight).sum()))
+    assert errors[1] < errors[0]
+    with open_checkpoint(tmp_path / "weighted.gguf") as checkpoint:
+        assert checkpoint.tensors["model.layers.0.self_attn.q_proj.weight"].dtype == "q4_k"
