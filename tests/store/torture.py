@@ -28,7 +28,14 @@ from pyinfer.store.transport import NetworkSettings
 from .hub_server import Hub
 
 MODEL = "hf:org/repo:Q8_0"
-QUICK = NetworkSettings(stall_seconds=5, attempts=4, backoff_seconds=0.01, max_backoff_seconds=0.05)
+# Patient with a busy machine, quick after faults.
+QUICK = NetworkSettings(
+    connect_seconds=60,
+    stall_seconds=60,
+    attempts=8,
+    backoff_seconds=0.01,
+    max_backoff_seconds=0.05,
+)
 
 
 @dataclass(slots=True)
