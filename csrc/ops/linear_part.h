@@ -36,6 +36,10 @@ void pi_gate_up_prompt(const struct pi_step *step, const struct pi_op *op,
                        const struct pi_activation *x, struct pi_worker *worker,
                        struct pi_scratch scratch);
 
+/* What a worker reads first if `op` runs as decode. */
+void pi_linear_ahead(const struct pi_step *step, const struct pi_op *op, size_t n_tokens,
+                     const struct pi_worker *worker, struct pi_ahead *ahead);
+
 /* Tokens of one tile times panels [first, first + count) of every stream. out[s] receives rows of
  * out_stride floats. */
 void pi_linear_gemv(const struct pi_step *step, const struct pi_activation *x,

@@ -2,6 +2,7 @@
 #include "ops/attention.h"
 #include "ops/head.h"
 #include "ops/linear.h"
+#include "ops/linear_part.h"
 
 void pi_op_run(const struct pi_step *step, const struct pi_op *op, struct pi_worker *worker) {
     static pi_op_fn *const functions[] = {
@@ -10,6 +11,18 @@ void pi_op_run(const struct pi_step *step, const struct pi_op *op, struct pi_wor
         [PI_OP_HEAD] = pi_op_head,
     };
     functions[op->kind](step, op, worker);
+}
+
+void pi_op_ahead(const struct pi_step *step, const struct pi_op *op, const struct pi_worker *worker,
+                 struct pi_ahead *ahead) {
+    *ahead = (struct pi_ahead){.n_streams = 0};
+    switch (op->kind) {
+    case PI_OP_LINEAR:
+    case PI_OP_GATE_UP: pi_linear_ahead(step, op, step->frame->n_rows, worker, ahead); break;
+    case PI_OP_HEAD: pi_linear_ahead(step, op, step->frame->n_logit_rows, worker, ahead); break;
+    case PI_OP_EMBED:
+    case PI_OP_ATTENTION: break;
+    }
 }
 
 size_t pi_op_scratch_bytes(const struct pi_op *op) {

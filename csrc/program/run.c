@@ -9,6 +9,19 @@ struct run_context {
     _Atomic bool incomplete;
 };
 
+/* The barrier after op i. The op after it may read no weights (attention): then the one after that
+ * is what the waiting worker knows to come. */
+static void wait_for_all(const struct run_context *c, struct pi_worker *worker, size_t i) {
+    struct pi_ahead ahead = {.n_streams = 0};
+    for (size_t next = i + 1; next <= i + 2 && next < c->program->n_ops; next++) {
+        pi_op_ahead(&c->step, &c->program->ops[next], worker, &ahead);
+        if (ahead.n_streams > 0) {
+            break;
+        }
+    }
+    pi_barrier_ahead(worker, ahead.n_streams > 0 ? &ahead : NULL);
+}
+
 /* All workers must leave after the same op, or barriers would not match. Worker 0 writes the index
  * before it arrives at the barrier of that op, so everybody reads it after the barrier; a later
  * write names a later op and does not disturb a slow reader. */
@@ -25,7 +38,7 @@ static void run_ops(struct run_context *c, struct pi_worker *worker) {
             size_t none = SIZE_MAX;
             atomic_compare_exchange_strong(&c->stop_after, &none, i);
         }
-        pi_barrier(worker);
+        wait_for_all(c, worker, i);
         if (atomic_load_explicit(&c->stop_after, memory_order_relaxed) <= i) {
             return;
         }

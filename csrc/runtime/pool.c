@@ -16,6 +16,7 @@
 
 #define SPIN_NS 200000u
 #define SPINS_PER_CLOCK 64
+#define AHEAD_PIECE_BYTES ((size_t)512)
 
 struct pi_pool {
     PI_ALIGNED(64) _Atomic uint32_t epoch; /* runs started; futex word */
@@ -39,14 +40,30 @@ struct pi_worker *pi_pool_worker(struct pi_pool *pool, size_t index) {
     return &pool->workers[index];
 }
 
-static void wait_until_not(struct pi_pool *pool, _Atomic uint32_t *word, uint32_t old) {
+/* The next piece of every stream; a few lines at a time, so that the end of the wait is seen soon. */
+static void fetch_piece(const struct pi_ahead *ahead, size_t offset) {
+    for (size_t s = 0; s < ahead->n_streams; s++) {
+        for (size_t i = 0; i < AHEAD_PIECE_BYTES; i += PI_LINE_BYTES) {
+            PI_PREFETCH_L2(ahead->from[s] + offset + i);
+        }
+    }
+}
+
+static void wait_until_not(struct pi_pool *pool, _Atomic uint32_t *word, uint32_t old,
+                           const struct pi_ahead *ahead) {
     const uint64_t start = pi_os_now_ns();
+    size_t fetched = 0;
     for (;;) {
         for (int i = 0; i < SPINS_PER_CLOCK; i++) {
             if (atomic_load_explicit(word, memory_order_acquire) != old) {
                 return;
             }
-            pi_os_relax();
+            if (ahead != NULL && fetched < ahead->bytes) {
+                fetch_piece(ahead, fetched);
+                fetched += AHEAD_PIECE_BYTES;
+            } else {
+                pi_os_relax();
+            }
         }
         if (pi_os_now_ns() - start >= pool->spin_ns) {
             break;
@@ -68,14 +85,16 @@ static void release(struct pi_pool *pool, _Atomic uint32_t *word) {
     }
 }
 
-void pi_barrier(struct pi_worker *worker) {
+void pi_barrier(struct pi_worker *worker) { pi_barrier_ahead(worker, NULL); }
+
+void pi_barrier_ahead(struct pi_worker *worker, const struct pi_ahead *ahead) {
     struct pi_pool *pool = worker->pool;
     const uint32_t phase = worker->barrier_phase++;
     if (atomic_fetch_add(&pool->arrived, 1) + 1 == pool->n_workers) {
         atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
         release(pool, &pool->phase);
     } else {
-        wait_until_not(pool, &pool->phase, phase);
+        wait_until_not(pool, &pool->phase, phase, ahead);
     }
 }
 
@@ -92,7 +111,7 @@ static void *thread_main(void *argument) {
     struct pi_pool *pool = worker->pool;
     pi_fpmode_enter();
     for (uint32_t epoch = 0;; epoch++) {
-        wait_until_not(pool, &pool->epoch, epoch);
+        wait_until_not(pool, &pool->epoch, epoch, NULL);
         if (pool->stop) {
             return NULL;
         }

@@ -75,6 +75,13 @@ static void describe(const struct pi_split *split, size_t n_workers, size_t owne
     }
 }
 
+void pi_split_own(const struct pi_worker *worker, const struct pi_split *split,
+                  struct pi_chunk *chunk) {
+    struct pi_split whole = *split;
+    whole.chunk_items = SIZE_MAX;
+    describe(&whole, worker->n_workers, worker->id, 0, chunk);
+}
+
 /* Whether `tag` names `split` or one after it; tags wrap, but workers are never far apart. */
 static bool has_reached(uint32_t tag, uint32_t split) {
     return ((tag - split) & TAG_MASK) <= TAG_MASK / 2;

@@ -139,6 +139,7 @@ cdef extern from "pyinfer/ops.h" nogil:
         pi_head_stats *head_stats
         size_t max_segments
 
+    size_t pi_op_scratch_bytes(const pi_op *op)
     size_t pi_attention_partials(const pi_attention *op, size_t n_threads, size_t max_segments)
 
     struct pi_pack_job:

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 from pyinfer._kernels.c_runtime cimport pi_frame, pi_shared, pi_span
 from pyinfer._kernels.runtime cimport CancelFlag
@@ -15,5 +15,8 @@ cdef class StepState:
     cdef int32_t[::1] tokens, positions, logit_rows, candidate_counts, finite
     cdef double[::1] log_sum_exp
     cdef list block_tables
+    cdef int64_t[::1] writers  # per cache block: the span that writes it, counted over all steps
+    cdef int64_t steps
     cdef int fill(self, spans, CancelFlag cancel) except -1
+    cdef int check_sharing(self, size_t n_spans) except -1
     cdef list results(self)

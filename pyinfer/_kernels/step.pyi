@@ -8,6 +8,11 @@ import numpy.typing as npt
 def zeros_aligned(shape: Any, dtype: Any) -> npt.NDArray[Any]:
     """Zeroed array on a 64-byte border."""
 
+def attention_bytes(
+    *, n_heads: int, n_kv_heads: int, head_dim: int, context: int, threads: int
+) -> int:
+    """Bytes of working memory that attention over ``context`` tokens takes on ``threads``."""
+
 class LogitsRow:
     """One wanted row of logits; valid until the next step (views of the step's buffers)."""
 

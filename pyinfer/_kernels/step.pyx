@@ -1,6 +1,7 @@
 # The frame of one step and the buffers that workers share. Documented in step.pyi.
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from pyinfer._kernels cimport c_api as c
 from pyinfer._kernels cimport c_runtime as r
@@ -17,6 +18,18 @@ def zeros_aligned(shape, dtype):
     raw = np.zeros(nbytes + LINE, dtype=np.uint8)
     start = -raw.ctypes.data % LINE
     return raw[start:start + nbytes].view(dtype).reshape(shape)
+
+
+def attention_bytes(*, size_t n_heads, size_t n_kv_heads, size_t head_dim, size_t context,
+                    size_t threads):
+    cdef r.pi_op op
+    cdef size_t segments = (context + c.PI_KV_SEGMENT_TOKENS - 1) // c.PI_KV_SEGMENT_TOKENS
+    memset(&op, 0, sizeof(op))
+    op.kind = r.PI_OP_ATTENTION
+    op.u.attention.n_heads, op.u.attention.n_kv_heads = n_heads, n_kv_heads
+    op.u.attention.head_dim = head_dim
+    return threads * r.pi_op_scratch_bytes(&op) \
+        + 4 * r.pi_attention_partials(&op.u.attention, threads, segments)
 
 
 cdef class LogitsRow:
@@ -44,6 +57,7 @@ cdef class StepState:
         self.spans = <r.pi_span *>calloc(max_rows, sizeof(r.pi_span))
         if self.spans is NULL:
             raise MemoryError("step spans")
+        self.writers = np.zeros(n_blocks, dtype=np.int64)
         self.allocate_frame(n_candidates)
         self.allocate_shared(max_inputs, group_heads, head_dim, threads)
         cdef double[::1] frequency = np.array(inverse_frequency, dtype=np.float64)
@@ -139,8 +153,34 @@ cdef class StepState:
             row += n
         if row == 0:
             raise ValueError("a step needs at least one token")
+        self.check_sharing(n_spans)
         self.frame.n_rows, self.frame.n_spans, self.frame.n_logit_rows = row, n_spans, n_logits
         self.frame.cancel = NULL if cancel is None else <const r.atomic_int32 *>&cancel.value
+        return 0
+
+    cdef int check_sharing(self, size_t n_spans) except -1:
+        # Workers append and attend row by row, without waiting for other spans. A block that one
+        # span writes must therefore belong to it alone in this step.
+        cdef size_t i, s, first, last
+        cdef const int32_t *blocks
+        cdef int64_t mark
+        if n_spans < 2:
+            return 0
+        for s in range(n_spans):
+            first = self.spans[s].start // BLOCK
+            last = (self.spans[s].start + self.spans[s].n_rows - 1) // BLOCK
+            for i in range(first, last + 1):
+                self.writers[self.spans[s].blocks[i]] = self.steps + <int64_t>s + 1
+        for s in range(n_spans):
+            mark = self.steps + <int64_t>s + 1
+            blocks = self.spans[s].blocks
+            for i in range((self.spans[s].start + self.spans[s].n_rows - 1) // BLOCK + 1):
+                if self.writers[blocks[i]] > self.steps and self.writers[blocks[i]] != mark:
+                    self.steps += <int64_t>n_spans
+                    raise ValueError(f"cache block {blocks[i]} is written by another span of the "
+                                     "step; tokens of one sequence go into one span, or into "
+                                     "several steps")
+        self.steps += <int64_t>n_spans
         return 0
 
     cdef list results(self):

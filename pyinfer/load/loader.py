@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfer._kernels.cache import FORMATS as KV_FORMATS
-from pyinfer._kernels.runtime import Runtime, choose_isa
+from pyinfer._kernels.runtime import MAX_THREADS, Runtime, choose_isa
+from pyinfer._kernels.step import attention_bytes
 from pyinfer.config import GenerationDefaults, ModelConfig
 from pyinfer.errors import InsufficientMemoryError, UsageError
 from pyinfer.load.checkpoint import Checkpoint, open_checkpoint
@@ -15,7 +16,7 @@ from pyinfer.load.pack import Packer, arena_bytes, file_bytes
 from pyinfer.load.packed_cache import PackedCache, default_folder
 from pyinfer.load.packed_file import PackedFileError, PackedModel, PackedReader, write_packed
 from pyinfer.load.source_file import SourceFile
-from pyinfer.machine import available_memory, default_threads
+from pyinfer.machine import ThreadChoice, available_memory, default_threads
 from pyinfer.model.model import Model, StepLimits, cache_block_bytes
 from pyinfer.model.registry import architecture
 from pyinfer.model.step import BLOCK_TOKENS
@@ -24,6 +25,8 @@ from pyinfer.quant.plan import Plan, plan_folder, plan_gguf
 DEFAULT_CONTEXT = 32_768
 MEMORY_SHARE = 0.8  # of the available memory, for a context chosen by default
 MAX_POOL_CONTEXTS = 4  # sequences of full length that the cache pool holds, memory permitting
+# Below this a second thread costs more at the barriers of a step than it saves.
+SMALL_MODEL_BYTES = 8 << 20
 _BASE_BYTES = 64 << 20  # step buffers of small models, tables, reads in flight
 
 Progress = Callable[[int, int], None]
@@ -118,17 +121,20 @@ class _Sizes:
     isa: str | None
     kv_type: str | None
 
-    def limits(self, config: ModelConfig, formats: dict[str, str], weights: int) -> StepLimits:
+    def limits(
+        self, config: ModelConfig, formats: dict[str, str], weights: int, threads: int
+    ) -> StepLimits:
         """Context and cache that fit the memory."""
         kv_format = _kv_format(self.kv_type, formats, config)
-        return _limits(config, formats, weights, self.ctx_size, kv_format)
+        return _limits(config, formats, weights, self.ctx_size, kv_format, threads)
 
-    def runtime(self) -> tuple[Runtime, str]:
-        """The runtime, and why it has that many threads."""
+    def choice(self, weight_bytes: int) -> ThreadChoice:
+        """How many threads, and why."""
         if self.threads is not None:
-            return Runtime(self.isa, self.threads), "as asked"
-        choice = default_threads()
-        return Runtime(self.isa, choice.count), choice.reason
+            return ThreadChoice(self.threads, "as asked")
+        if weight_bytes <= SMALL_MODEL_BYTES:
+            return ThreadChoice(1, "the model fits the caches of one core")
+        return default_threads()
 
 
 def _cache(choice: bool | str | Path) -> PackedCache | None:
@@ -149,8 +155,10 @@ def _load_source(
         config = checkpoint.config
         plan = _plan(checkpoint, dtype)
         formats = dict(plan.formats)
-        limits = sizes.limits(config, formats, arena_bytes(checkpoint, formats))
-        runtime, reason = sizes.runtime()
+        nbytes = arena_bytes(checkpoint, formats)
+        choice = sizes.choice(nbytes)
+        limits = sizes.limits(config, formats, nbytes, choice.count)
+        runtime = Runtime(sizes.isa, choice.count)
         total = file_bytes(checkpoint)
 
         def advance(done: int) -> None:
@@ -171,7 +179,7 @@ def _load_source(
 
             notes = (*notes, cache.write(key, packed.arena_bytes(), fill))
         model = Model(config, weights, runtime, limits)
-        report = _report(model, formats, packer.arena.nbytes, reason, notes)
+        report = _report(model, formats, packer.arena.nbytes, choice.reason, notes)
         return LoadedModel(model, config, checkpoint.generation, formats, report)
 
 
@@ -180,8 +188,9 @@ def _load_packed(
 ) -> LoadedModel | None:
     """Map a packed file; None if its weights are damaged."""
     config, nbytes = packed.config, packed.arena_bytes()
-    limits = sizes.limits(config, packed.formats, nbytes)
-    runtime, reason = sizes.runtime()
+    choice = sizes.choice(nbytes)
+    limits = sizes.limits(config, packed.formats, nbytes, choice.count)
+    runtime = Runtime(sizes.isa, choice.count)
     try:
         reader = PackedReader(file, packed, sums, runtime)
         weights = architecture(config.architecture).build(config, reader.matrix, reader.vector)
@@ -191,7 +200,7 @@ def _load_packed(
         progress(nbytes, nbytes)
     model = Model(config, weights, runtime, limits)
     notes = (*packed.notes, f"packed cache: mapped from {file.path}")
-    report = _report(model, packed.formats, nbytes, reason, notes)
+    report = _report(model, packed.formats, nbytes, choice.reason, notes)
     return LoadedModel(model, config, packed.generation, packed.formats, report)
 
 
@@ -212,11 +221,13 @@ def _limits(
     weights: int,
     ctx_size: int | None,
     kv_format: str,
+    threads: int,
 ) -> StepLimits:
     """Choose the context and compare the memory it needs with what is available."""
     available = available_memory()
     per_block = cache_block_bytes(kv_format, config)
-    fixed = weights + _step_bytes(config)
+    longest = min(config.max_position, DEFAULT_CONTEXT if ctx_size is None else max(1, ctx_size))
+    fixed = weights + _step_bytes(config, longest, threads)
     spare_blocks = int(max(0, available * MEMORY_SHARE - fixed) // per_block)
     if ctx_size is None:
         context = min(config.max_position, DEFAULT_CONTEXT, max(spare_blocks, 1) * BLOCK_TOKENS)
@@ -258,13 +269,20 @@ def _kv_format(wanted: str | None, formats: dict[str, str], config: ModelConfig)
     return wanted
 
 
-def _step_bytes(config: ModelConfig) -> int:
+def _step_bytes(config: ModelConfig, context: int, threads: int) -> int:
     """Bound of the buffers of one step."""
     rows = StepLimits(1, 1).max_step_tokens
     widths = 3 * config.hidden_size + 4 * config.n_heads * config.head_dim
     widths += 3 * config.intermediate_size
     logits = StepLimits(1, 1).max_logit_rows * config.vocab_size
-    return 4 * (rows * widths + logits) + _BASE_BYTES
+    attention = attention_bytes(
+        n_heads=config.n_heads,
+        n_kv_heads=config.n_kv_heads,
+        head_dim=config.head_dim,
+        context=context,
+        threads=min(max(threads, 1), MAX_THREADS),
+    )
+    return 4 * (rows * widths + logits) + attention + _BASE_BYTES
 
 
 def _report(

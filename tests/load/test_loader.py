@@ -194,6 +194,10 @@ class TestChoices:
     def test_threads(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(loader, "default_threads", lambda: ThreadChoice(2, "a reason"))
         loaded = load_model(folder)
+        assert loaded.model.runtime.threads == 1
+        assert any("1 (the model fits" in line for line in loaded.report)
+        monkeypatch.setattr(loader, "SMALL_MODEL_BYTES", 0)
+        loaded = load_model(folder)
         assert loaded.model.runtime.threads == 2
         assert any("2 (a reason)" in line for line in loaded.report)
         assert load_model(folder, threads=1).model.runtime.threads == 1

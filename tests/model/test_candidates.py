@@ -130,6 +130,26 @@ def test_empty_and_too_long_steps(model: Model) -> None:
         model.step([half, Span(half.tokens, 0, table(model, 1), LOGITS_LAST)])
 
 
+@pytest.mark.parametrize("second", [(5, 1), (5, 3), (70, 1), (4, 1)])
+def test_one_sequence_is_one_span_of_a_step(model: Model, second: tuple[int, int]) -> None:
+    """Nothing orders the rows of a step: another span may not read a block that is written."""
+    start, n = second
+    one = Span(np.array([3], np.int32), 4, table(model), LOGITS_LAST)
+    two = Span(np.arange(n, dtype=np.int32), start, table(model), LOGITS_LAST)
+    for spans in ([one, two], [two, one]):
+        with pytest.raises(ValueError, match="written by another span"):
+            model.step(spans)
+    other = Span(np.array([3], np.int32), 4, table(model, 1), LOGITS_LAST)
+    assert len(model.step([one, other])) == 2
+
+
+def test_a_shared_prefix_may_be_read_by_many(model: Model) -> None:
+    shared = table(model)
+    own = np.concatenate((shared[:1], table(model, 1)[1:]))
+    spans = [Span(np.array([3], np.int32), 64, blocks, LOGITS_LAST) for blocks in (shared, own)]
+    assert len(model.step(spans)) == 2
+
+
 def test_limits_of_a_loaded_model(tmp_path: Path) -> None:
     write_folder(tmp_path, CONFIG, dtype="f32", weights=_weights())
     model = load(tmp_path)

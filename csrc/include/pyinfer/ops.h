@@ -155,6 +155,10 @@ pi_op_fn pi_op_head;
 /* Runs the op of its kind. */
 pi_op_fn pi_op_run;
 
+/* What the worker will read first of the weights of an op; no streams if that is unknown. */
+void pi_op_ahead(const struct pi_step *step, const struct pi_op *op, const struct pi_worker *worker,
+                 struct pi_ahead *ahead);
+
 /* Private bytes that a worker needs for an op. */
 size_t pi_op_scratch_bytes(const struct pi_op *op);
 

@@ -49,6 +49,17 @@ enum pi_status pi_pool_run(struct pi_runtime *rt, pi_work_fn *fn, void *context,
 /* Waits until every worker has arrived. */
 void pi_barrier(struct pi_worker *worker);
 
+/* What a worker reads first after a barrier: `bytes` of each stream. */
+struct pi_ahead {
+    size_t n_streams;
+    const uint8_t *from[PI_MAX_STREAMS];
+    size_t bytes;
+};
+
+/* A barrier whose waiting time is used: those who wait move what comes next into their caches, so
+ * memory stays busy while the slowest worker finishes. */
+void pi_barrier_ahead(struct pi_worker *worker, const struct pi_ahead *ahead);
+
 /* How n_items are divided: each worker owns a contiguous range, walks it as n_streams sub-runs in
  * lockstep, chunk_items of every sub-run at a time. */
 struct pi_split {
@@ -69,6 +80,10 @@ struct pi_chunk {
  * the front, then those of others from the back. False when none are left or on cancel. */
 void pi_split_begin(struct pi_worker *worker, const struct pi_split *split);
 bool pi_split_next(struct pi_worker *worker, const struct pi_split *split, struct pi_chunk *chunk);
+
+/* The worker's own sub-runs in a split that need not have begun. */
+void pi_split_own(const struct pi_worker *worker, const struct pi_split *split,
+                  struct pi_chunk *chunk);
 
 /* One timed pass of reading `bytes` of `data` (64-byte aligned) on all workers, and of `rounds`
  * rounds of multiply-adds on each worker. */
