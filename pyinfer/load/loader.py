@@ -355,5 +355,5 @@ def model_need(path: str | Path, dtype: str | None = None) -> ModelNeed:
             weights,
             arena_bytes(checkpoint, read),
             block / BLOCK_TOKENS,
-            weights + _step_bytes(checkpoint.config) + block,
+            weights + _step_bytes(checkpoint.config, BLOCK_TOKENS, default_threads().count) + block,
         )
