@@ -108,8 +108,8 @@ PI_INLINE void pi_set_scales_k4(uint8_t *scales, const uint8_t *scale, const uin
 
 /* Scale of part p (0..15) of q3_k, -32..31. */
 PI_INLINE int pi_scale_k3(const uint8_t *scales, size_t p) {
-    const unsigned low = scales[p % 8] >> p / 8 * 4 & 15u;
-    return (int)(low | (scales[8 + p % 4] >> p / 4 * 2 & 3u) << 4) - 32;
+    const unsigned low = (unsigned)scales[p % 8] >> p / 8 * 4 & 15u;
+    return (int)(low | ((unsigned)scales[8 + p % 4] >> p / 4 * 2 & 3u) << 4) - 32;
 }
 PI_INLINE void pi_set_scales_k3(uint8_t *scales, const int8_t *scale) {
     memset(scales, 0, 12);

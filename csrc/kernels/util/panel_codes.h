@@ -9,13 +9,13 @@
 
 /* Input i of a block of 32: a nibble of four lines, a bit of one, a pair of bits of two. */
 PI_INLINE unsigned pi_panel_nibble(const pi_line *q, size_t i, size_t row) {
-    return q[i / 4 % 4][row][i % 4] >> i / 16 * 4 & 15u;
+    return (unsigned)q[i / 4 % 4][row][i % 4] >> i / 16 * 4 & 15u;
 }
 PI_INLINE unsigned pi_panel_bit(const pi_line high, size_t i, size_t row) {
-    return high[row][i % 4] >> i / 4 & 1u;
+    return (unsigned)high[row][i % 4] >> i / 4 & 1u;
 }
 PI_INLINE unsigned pi_panel_pair(const pi_line *q, size_t i, size_t row) {
-    return q[i / 16][row][i % 4] >> i / 4 % 4 * 2 & 3u;
+    return (unsigned)q[i / 16][row][i % 4] >> i / 4 % 4 * 2 & 3u;
 }
 
 PI_INLINE void pi_panel_set_nibbles(pi_line *q, size_t row, const uint8_t *code) {
