@@ -184,7 +184,7 @@ def test_sampling_options(call: Call, llm: FakeLLM) -> None:
 
 
 def test_load_options(call: Call, llm: FakeLLM) -> None:
-    words = "--dtype q4_0 --ctx-size 512 --threads 3 --isa avx2 --kv-type q8_0"
+    words = "--dtype q4_0 --ctx-size 512 --threads 3 --isa avx2 --kv-type q8_0 --packed-cache"
     call(*words.split(), "hi")
     del llm.load_options["progress"]
     assert llm.load_options == {
@@ -194,6 +194,7 @@ def test_load_options(call: Call, llm: FakeLLM) -> None:
         "threads": 3,
         "isa": "avx2",
         "kv_type": "q8_0",
+        "packed_cache": True,
     }
 
 
