@@ -85,9 +85,17 @@ class RequestError(PyinferError, ValueError):
 
 
 class ContextLengthError(RequestError):
-    """The prompt, or prompt and answer together, do not fit the context."""
+    """The prompt, or prompt and answer together, do not fit the context.
+
+    Attributes
+    ----------
+    prompt_tokens, context : int
+        Both lengths in tokens; 0 where only the message knows them.
+    """
 
     code = "context_length_exceeded"
+    prompt_tokens = 0
+    context = 0
 
 
 class ModelFormatError(PyinferError):
@@ -163,6 +171,21 @@ class QueueFullError(PyinferError):
     code = "queue_full"
     http_status = 503
     exit_code = 6
+
+
+class UnavailableError(PyinferError):
+    """The server is still loading, or is about to end."""
+
+    code = "unavailable"
+    http_status = 503
+    exit_code = 6
+
+
+class NotServedError(PyinferError):
+    """A route or an action that this server, or its model, does not offer."""
+
+    code = "not_supported"
+    http_status = 501
 
 
 class InsufficientMemoryError(PyinferError):

@@ -24,6 +24,8 @@ TABLE = [
     ("PayloadTooLarge", "payload_too_large", 413, 1),
     ("HeadersTooLarge", "headers_too_large", 431, 1),
     ("QueueFullError", "queue_full", 503, 6),
+    ("UnavailableError", "unavailable", 503, 6),
+    ("NotServedError", "not_supported", 501, 1),
     ("InsufficientMemoryError", "insufficient_memory", 503, 6),
     ("RegistryError", "registry_error", 502, 7),
     ("DigestMismatchError", "digest_mismatch", 502, 7),

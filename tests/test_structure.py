@@ -48,7 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "eval": LIBRARY,
     "pyinfer": LIBRARY,
     # The programs: everything but the kernels and the models.
-    "cli": {*LIBRARY, "pyinfer"} - {"_kernels", "model"},
+    "server": {*LIBRARY, "pyinfer"} - {"_kernels", "model"},
+    "cli": {*LIBRARY, "pyinfer", "server"} - {"_kernels", "model"},
     "generate": {"cli"},
     "__main__": {"cli"},
 }

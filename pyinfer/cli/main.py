@@ -30,3 +30,8 @@ def main(argv: Sequence[str] | None = None, command: str | None = None) -> int:
 def run(command: str | None = None) -> None:
     """Run as the process's main program."""
     sys.exit(main(command=command))
+
+
+def llama_server() -> None:
+    """Run ``pyinfer llama-server`` as the process's main program."""
+    sys.exit(main(["llama-server", *sys.argv[1:]]))
