@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -21,13 +21,12 @@ from pyinfer.engine.worker import EngineWorker
 from pyinfer.errors import RequestError
 from pyinfer.model.step import CancelSignal, StepModel
 from pyinfer.model_info import ModelInfo
+from pyinfer.preset import Messages, Preset
 from pyinfer.streams import AsyncTextStream, Job, PromptProgress, TextStream
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.reasoning import OPEN_TAG
 from pyinfer.text.stop_hook import StopHook
 from pyinfer.text.tokenizer import Tokenizer
-
-Messages = str | Iterable[Mapping[str, Any]]
 
 # An opening tag at the end of a prompt of token ids shows in its last tokens.
 _TAIL_TOKENS = 16
@@ -45,6 +44,8 @@ class LLM:
     info : ModelInfo
     defaults : GenerationDefaults
         What parameters of None mean.
+    preset : Preset
+        What the model's file adds: further parameters, a system message, a chat template.
 
     Examples
     --------
@@ -76,13 +77,15 @@ class LLM:
         defaults: GenerationDefaults,
         info: ModelInfo,
         cancel: CancelSignal,
+        preset: Preset | None = None,
     ) -> None:
         self.info = info
         self.defaults = defaults
+        self.preset = preset or Preset()
         self._tokenizer = tokenizer
         self._template: ChatTemplate | None = None
-        if tokenizer is not None and tokenizer.chat_template is not None:
-            self._template = ChatTemplate(tokenizer)
+        if tokenizer is not None and (self.preset.template or tokenizer.chat_template is not None):
+            self._template = ChatTemplate(tokenizer, self.preset.template or None)
         engine = Engine(
             model, defaults, context=info.context, cancel=cancel, hook_factory=self._hook_factory()
         )
@@ -137,7 +140,8 @@ class LLM:
         add_generation_prompt : bool
             Open the assistant's turn.
         """
-        return self.chat_template.render(_messages(messages), add_generation_prompt, think)
+        whole = self.preset.conversation(messages)
+        return self.chat_template.render(whole, add_generation_prompt, think)
 
     def generate(
         self,
@@ -337,7 +341,8 @@ class LLM:
         *,
         stream: bool,
     ) -> Job:
-        prompt = self.chat_template.prompt(_messages(messages), think=think)
+        whole = self.preset.conversation(messages)
+        prompt = self.chat_template.prompt(whole, think=think)
         tokens = _token_array(prompt.token_ids)
         return self._job(tokens, prompt.starts_in_reasoning, params, progress, stream)
 
@@ -349,7 +354,7 @@ class LLM:
         progress: PromptProgress | None,
         stream: bool,
     ) -> Job:
-        params = params or SamplingParams()
+        params = (params or SamplingParams()).over(self.preset.params)
         if params.stop:
             _ = self.tokenizer  # stop strings need one
         builder = AnswerBuilder(
@@ -373,12 +378,6 @@ class LLM:
             return StopHook(tokenizer, tuple(request.params.stop))
 
         return rules
-
-
-def _messages(messages: Messages) -> Iterable[Mapping[str, Any]]:
-    if isinstance(messages, str):
-        return [{"role": "user", "content": messages}]
-    return messages
 
 
 def _token_array(token_ids: npt.ArrayLike | None) -> npt.NDArray[np.int32]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pyinfer._kernels.runtime import CancelFlag
-from pyinfer.config import GenerationDefaults, ModelConfig
+from pyinfer.config import ModelConfig
 from pyinfer.errors import ModelFormatError
 from pyinfer.llm import LLM
 from pyinfer.load.checkpoint import FolderTokenizer, open_checkpoint
 from pyinfer.load.loader import LoadedModel, Progress, load_model
 from pyinfer.model_info import ModelInfo
+from pyinfer.preset import Preset
 from pyinfer.store.resolve import ResolvedModel, resolve_model
 from pyinfer.text.tokenizer import Tokenizer
 
@@ -46,8 +45,8 @@ def load(
     threads : int, optional
         Default: what the CPU affinity, the CPU quota and the physical cores allow.
     ctx_size : int, optional
-        Most tokens of prompt and answer together. Default: the model's own limit, at most 32,768,
-        at most what fits the memory.
+        Most tokens of prompt and answer together. Default: what the model's file sets
+        (``num_ctx``), else the model's own limit, at most 32,768, at most what fits the memory.
     isa : str, optional
         Highest instruction set to use, such as ``avx2``. Default: the best one of this CPU.
     kv_type : str, optional
@@ -86,9 +85,13 @@ def load(
     """
     resolved = resolve_model(DEMO_FOLDER if path is None else path)
     source = resolved.path
+    preset = Preset.of(resolved)
     started = time.perf_counter_ns()
     with resolved.reading(), ThreadPoolExecutor(1, "pyinfer-tokenizer") as pool:
         reading = pool.submit(read_tokenizer, source) if tokenizer else None
+        if ctx_size is None and preset.context is not None:
+            with open_checkpoint(source) as checkpoint:
+                ctx_size = min(preset.context, checkpoint.config.max_position)
         loaded = load_model(
             source,
             dtype=dtype,
@@ -107,12 +110,13 @@ def load(
         except BaseException:
             loaded.model.close()
             raise
-    return _assemble(loaded, resolved, built, load_ns, tokenizer_ns)
+    return _assemble(loaded, resolved, preset, built, load_ns, tokenizer_ns)
 
 
 def _assemble(
     loaded: LoadedModel,
     resolved: ResolvedModel,
+    preset: Preset,
     tokenizer: Tokenizer | None,
     load_ns: int,
     tokenizer_ns: int,
@@ -133,26 +137,8 @@ def _assemble(
         tokenizer_ns=tokenizer_ns,
         report=tuple(loaded.report),
     )
-    defaults = _with_parameters(loaded.generation, resolved.parameters)
-    defaults = replace(defaults, eos_token_ids=tuple(sorted(ends)))
-    return LLM(model, tokenizer, defaults, info, CancelFlag())
-
-
-def _with_parameters(
-    defaults: GenerationDefaults, parameters: Mapping[str, Any]
-) -> GenerationDefaults:
-    """Options of a model file win over ``generation_config.json``; wrong ones are passed over."""
-    chosen: dict[str, Any] = {}
-    for name, field, low, high in (
-        ("temperature", "temperature", 0, 2),
-        ("top_p", "top_p", 1e-9, 1),
-        ("top_k", "top_k", 0, 1 << 31),
-        ("repeat_penalty", "repetition_penalty", 1e-9, 100),
-    ):
-        value = parameters.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
-            chosen[field] = int(value) if name == "top_k" else float(value)
-    return replace(defaults, **chosen)
+    defaults = replace(preset.defaults(loaded.generation), eos_token_ids=tuple(sorted(ends)))
+    return LLM(model, tokenizer, defaults, info, CancelFlag(), preset)
 
 
 def read_tokenizer(path: str | Path) -> tuple[Tokenizer | None, int]:

@@ -26,7 +26,9 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # what it may use besides itself. What is not listed may be used by nobody.
 BASE = {"errors", "config"}
 MIDDLE = {*BASE, "machine", "_kernels", "model", "quant", "load", "engine", "text", "model_info"}
-LIBRARY = {*MIDDLE, "answer", "streams", "llm", "loading", "store", "diagnose", "convert", "eval"}
+LIBRARY = {
+    *MIDDLE, "answer", "streams", "preset", "llm", "loading", "store", "diagnose", "convert", "eval"
+}  # fmt: skip
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "config": BASE,
@@ -40,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": {*BASE, "_kernels", "model"},
     "answer": MIDDLE,
     "streams": LIBRARY,
+    "preset": {*BASE, "engine", "store"},
     "llm": LIBRARY,
     "loading": LIBRARY,
     "store": {*BASE, "machine", "load"},

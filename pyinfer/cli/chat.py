@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pyinfer.cli.chat_commands import WORDS, model_parameters, run_command
+from pyinfer.cli.chat_commands import WORDS, run_command
 from pyinfer.cli.chat_input import LineReader
 from pyinfer.cli.chat_session import Session
 from pyinfer.cli.chat_view import AnswerView
@@ -29,7 +29,7 @@ class Chat:
     Parameters
     ----------
     load : callable
-        Gives a model and the options that came with it for a name; None is the embedded model.
+        Gives the model for a name; None is the embedded model.
     session : Session
         Where to begin; its model is loaded.
 
@@ -42,16 +42,13 @@ class Chat:
         Timings after answers; reasoning folded; lines broken between words.
     """
 
-    def __init__(
-        self, load: Callable[[str | None], tuple[LLM, dict[str, object]]], session: Session
-    ) -> None:
+    def __init__(self, load: Callable[[str | None], LLM], session: Session) -> None:
         self._load = load
         self.session = session
         self.verbose = self.fold = False
         self.wrap = True
         self.reader = LineReader(WORDS)
-        self.llm, given = load(session.model)
-        session.parameters = {**model_parameters(given), **session.parameters}
+        self.llm = load(session.model)
 
     def close(self) -> None:
         """Free the model."""
@@ -69,10 +66,10 @@ class Chat:
         PyinferError
             It cannot be loaded; the old one stays.
         """
-        llm, given = self._load(name)
+        llm = self._load(name)
         self.llm.close()
         self.llm = llm
-        self.session = Session(name, parameters=model_parameters(given))
+        self.session = Session(name)
 
     def loop(self) -> None:
         """Read and answer until the user leaves."""

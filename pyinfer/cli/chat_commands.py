@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pyinfer.cli.chat_session import load_session, save_session
-from pyinfer.errors import ModelNotFoundError, PyinferError, UsageError
+from pyinfer.errors import ModelNotFoundError, UsageError
+from pyinfer.preset import OPTION_FIELDS
 
 if TYPE_CHECKING:
     from pyinfer.cli.chat import Chat
@@ -28,53 +28,13 @@ HELP = '''\
   """                         begin and end a message of several lines
   Ctrl-C                      stop the answer; at the prompt: give up the line'''
 
-#: Name -> field of SamplingParams and type; the names of Ollama's model files work, too.
-PARAMETERS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "temperature": ("temperature", float),
-    "top_p": ("top_p", float),
-    "top_k": ("top_k", int),
-    "min_p": ("min_p", float),
-    "typical_p": ("typical_p", float),
-    "repeat_penalty": ("repetition_penalty", float),
-    "repetition_penalty": ("repetition_penalty", float),
-    "repeat_last_n": ("repeat_last_n", int),
-    "presence_penalty": ("presence_penalty", float),
-    "frequency_penalty": ("frequency_penalty", float),
-    "seed": ("seed", int),
-    "num_predict": ("max_tokens", int),
-    "max_tokens": ("max_tokens", int),
-    "stop": ("stop", str),
-}
 WORDS = [
     "/set parameter ", "/set system ", "/set think", "/set nothink", "/set fold", "/set show",
     "/set verbose", "/set quiet", "/set wordwrap", "/set nowordwrap", "/set history",
     "/set nohistory", "/show info", "/show parameters", "/show system", "/show template",
     "/show messages", "/save ", "/load ", "/clear", "/bye", "/help",
-    *(f"/set parameter {name} " for name in PARAMETERS),
+    *(f"/set parameter {name} " for name in OPTION_FIELDS),
 ]  # fmt: skip
-
-
-def model_parameters(values: dict[str, Any]) -> dict[str, Any]:
-    """Options that came with a model as fields of SamplingParams; wrong ones are left out."""
-    chosen: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in PARAMETERS:
-            continue
-        field, kind = PARAMETERS[name]
-        if field == "stop":
-            stops = value if isinstance(value, list) else [value]
-            value = [stop for stop in stops if isinstance(stop, str) and stop]
-        elif isinstance(value, bool) or not isinstance(value, int | float):
-            continue
-        else:
-            value = kind(str(value)) if kind is float else int(value)
-        try:
-            check_parameters({field: value})
-        except PyinferError:
-            continue
-        if (field, value) != ("max_tokens", -1):
-            chosen[field] = value
-    return chosen
 
 
 def check_parameters(parameters: dict[str, Any]) -> None:
@@ -162,11 +122,11 @@ def _unquoted(text: str) -> str:
 def _set_parameter(chat: Chat, name: str, value: str) -> None:
     if name == "num_ctx":
         raise UsageError("the context is fixed when the model is loaded", hint="start with -c N")
-    if name not in PARAMETERS:
+    if name not in OPTION_FIELDS:
         raise UsageError(
-            f"{name[:40]!r} is no parameter", hint=f"there are: {', '.join(PARAMETERS)}"
+            f"{name[:40]!r} is no parameter", hint=f"there are: {', '.join(OPTION_FIELDS)}"
         )
-    field, kind = PARAMETERS[name]
+    field, kind = OPTION_FIELDS[name]
     text = _unquoted(value.strip())
     try:
         setting = kind(text)
@@ -174,7 +134,8 @@ def _set_parameter(chat: Chat, name: str, value: str) -> None:
         raise UsageError(f"{name} takes a number, found {text[:40]!r}") from None
     parameters = dict(chat.session.parameters)
     if field == "stop":
-        parameters["stop"] = [*parameters.get("stop", []), text] if text else []
+        before = {**chat.llm.preset.given(), **parameters}.get("stop", [])
+        parameters["stop"] = [*before, text] if text else []
     elif (field, setting) == ("max_tokens", -1):
         parameters.pop("max_tokens", None)
     else:
@@ -192,7 +153,8 @@ def _show(chat: Chat, what: str) -> None:
     elif what == "parameters":
         defaults = chat.llm.defaults
         given = {"temperature": defaults.temperature, "top_p": defaults.top_p,
-                 "top_k": defaults.top_k, **session.parameters}  # fmt: skip
+                 "top_k": defaults.top_k, **chat.llm.preset.given(),
+                 **session.parameters}  # fmt: skip
         chat.say("\n".join(f"  {name:<20}{json.dumps(v)}" for name, v in given.items()))
     elif what == "system":
         chat.say(session.system or "No system message is set.")

@@ -75,7 +75,7 @@ def _prompt(words: list[str], piped: bool) -> str:
     return read_prompt(" ".join(words) + (f"\n\n{text}" if text else ""))
 
 
-def _load(options: argparse.Namespace, model: str | None) -> tuple[LLM, dict[str, object]]:
+def _load(options: argparse.Namespace, model: str | None) -> LLM:
     import pyinfer
     from pyinfer.cli.pull import fetch
     from pyinfer.store.names import is_hub_reference
@@ -92,7 +92,7 @@ def _load(options: argparse.Namespace, model: str | None) -> tuple[LLM, dict[str
                 raise
             resolved = resolve_model(str(fetch(model).name))
     with ProgressBar(f"Loading {model_name(model)}", "bytes") as bar:
-        llm = pyinfer.load(
+        return pyinfer.load(
             resolved,
             dtype=options.dtype,
             threads=options.threads,
@@ -100,18 +100,14 @@ def _load(options: argparse.Namespace, model: str | None) -> tuple[LLM, dict[str
             isa=options.isa,
             progress=bar.report,
         )
-    return llm, dict(resolved.parameters) if resolved else {}
 
 
 def _once(options: argparse.Namespace, session: Session, prompt: str) -> int:
-    from pyinfer import SamplingParams
-    from pyinfer.cli.chat_commands import model_parameters
     from pyinfer.cli.report import verbose_lines
 
-    llm, given = _load(options, options.model)
+    llm = _load(options, options.model)
     writer = TextWriter(sys.stdout, options.hide_thinking)
-    params = SamplingParams(**model_parameters(given))
-    with llm, llm.stream_chat(session.prompt(prompt), params, think=session.think) as stream:
+    with llm, llm.stream_chat(session.prompt(prompt), think=session.think) as stream:
         try:
             for chunk in stream:
                 writer.write(chunk.kind, chunk.text)

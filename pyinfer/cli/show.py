@@ -78,9 +78,9 @@ def _facts(model: ResolvedModel, details: ModelDetails) -> dict[str, object]:
             "top_p": generation.top_p,
             "top_k": generation.top_k,
             "repetition_penalty": generation.repetition_penalty,
-            **dict(model.parameters),
+            **dict(model.settings.parameters),
         },
-        "system": model.system,
+        "system": model.settings.system,
     }
 
 
@@ -105,9 +105,9 @@ def _page(model: ResolvedModel, details: ModelDetails) -> str:
         },
     }
     sections["Defaults"] |= {name: json.dumps(value, ensure_ascii=False)
-                             for name, value in model.parameters.items()}  # fmt: skip
-    if model.system:
-        sections["System"] = {" ".join(model.system.split())[:70]: ""}
+                             for name, value in model.settings.parameters.items()}  # fmt: skip
+    if model.settings.system:
+        sections["System"] = {" ".join(model.settings.system.split())[:70]: ""}
     if details.license:
         sections["License"] = {line: "" for line in details.license.splitlines()[:2] if line}
     lines: list[str] = []

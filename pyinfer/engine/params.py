@@ -23,6 +23,7 @@ MAX_REPETITION_PENALTY = 100.0
 MAX_BIAS = 1e4
 MAX_TOKEN_ID = (1 << 31) - 1
 MAX_TOKENS = 1 << 31
+REPEAT_LAST_N = 64  # tokens that the penalties look at unless told otherwise
 
 # Below this, a temperature means greedy: the weights of all but the best token vanish anyway.
 GREEDY_TEMPERATURE = 1e-5
@@ -36,8 +37,8 @@ STAGES = ("penalties", "top_k", "typical_p", "top_p", "min_p", "temperature")
 class SamplingParams:
     """How the tokens of an answer are chosen and when the answer ends.
 
-    A value of None means the model's own default (``generation_config.json``). Every value is
-    checked on construction.
+    A value of None means the model's own default (its model file or ``generation_config.json``),
+    else the neutral value. Every value is checked on construction.
 
     Parameters
     ----------
@@ -48,16 +49,17 @@ class SamplingParams:
         off.
     top_k : int, optional
         Keep the best ``top_k`` tokens; 0 or -1 is off.
-    min_p : float
+    min_p : float, optional
         Drop tokens less probable than ``min_p`` times the best one; 0 is off.
-    typical_p : float
+    typical_p : float, optional
         Locally typical sampling, within (0, 1]; 1 is off.
     repetition_penalty : float, optional
         Positive logits of recent tokens are divided by it, negative ones multiplied; 1 is off.
-    presence_penalty, frequency_penalty : float
+    presence_penalty, frequency_penalty : float, optional
         Subtracted from the logit of a recent token, once and once per occurrence; within [-2, 2].
-    repeat_last_n : int
+    repeat_last_n : int, optional
         How many of the latest tokens (prompt and answer) the three penalties look at; -1 is all.
+        Neutral: 64.
     logit_bias : mapping of int to float
         Added to the logits of these token ids, at most 1,024 of them; ``-inf`` bans a token.
     seed : int, optional
@@ -67,7 +69,8 @@ class SamplingParams:
     min_tokens : int
         End tokens are not sampled before this many tokens.
     stop : str or sequence of str
-        The answer ends right before the first of these texts; at most 16 of 256 bytes.
+        The answer ends right before the first of these texts; at most 16 of 256 bytes. Without
+        any, those of the model's file.
     stop_token_ids : sequence of int
         Token ids that end the answer, besides the model's own.
     ignore_eos : bool
@@ -96,12 +99,12 @@ class SamplingParams:
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
-    min_p: float = 0.0
-    typical_p: float = 1.0
+    min_p: float | None = None
+    typical_p: float | None = None
     repetition_penalty: float | None = None
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
-    repeat_last_n: int = 64
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repeat_last_n: int | None = None
     logit_bias: Mapping[int, float] | None = None
     seed: int | None = None
     max_tokens: int | None = None
@@ -138,8 +141,20 @@ class SamplingParams:
         """Whether the best token is always taken (a temperature of None counts as not greedy)."""
         return self.temperature is not None and self.temperature < GREEDY_TEMPERATURE
 
+    def over(self, base: SamplingParams) -> SamplingParams:
+        """These parameters, with the values of ``base`` where nothing was given."""
+        missing = {
+            name: getattr(base, name)
+            for name in _LAYERED
+            if getattr(self, name) is None or getattr(self, name) == ()
+        }
+        return replace(self, **missing)
+
     def filled(self, defaults: GenerationDefaults) -> SamplingParams:
-        """Replace every None by the model's default and draw a seed if none was given."""
+        """Replace None by the model's default or the neutral value; draw a seed if none is set.
+
+        Only ``max_tokens`` and ``logprobs`` may stay None.
+        """
         seed = secrets.randbits(32) if self.seed is None or self.seed == -1 else self.seed
         return replace(
             self,
@@ -147,6 +162,11 @@ class SamplingParams:
             top_p=_first(self.top_p, defaults.top_p),
             top_k=_first(self.top_k, defaults.top_k),
             repetition_penalty=_first(self.repetition_penalty, defaults.repetition_penalty),
+            min_p=_first(self.min_p, 0.0),
+            typical_p=_first(self.typical_p, 1.0),
+            presence_penalty=_first(self.presence_penalty, 0.0),
+            frequency_penalty=_first(self.frequency_penalty, 0.0),
+            repeat_last_n=_first(self.repeat_last_n, REPEAT_LAST_N),
             seed=seed,
         )
 
@@ -167,6 +187,22 @@ class SamplingParams:
                 if token >= n_valid:
                     raise _bad(name, f"must hold token ids below {n_valid}", token)
 
+
+# What a model's file can set.
+_LAYERED = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "typical_p",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+    "repeat_last_n",
+    "seed",
+    "max_tokens",
+    "stop",
+)
 
 _REAL_RANGES = (
     ("temperature", 0.0, math.inf),

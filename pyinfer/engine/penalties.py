@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyinfer.engine.candidates import Edits, Floats, Ids
-from pyinfer.engine.params import SamplingParams
+from pyinfer.engine.params import REPEAT_LAST_N, SamplingParams
 from pyinfer.model.step import LogitsRow
 
 
@@ -66,12 +66,13 @@ class LogitEditor:
         self, params: SamplingParams, banned: Iterable[int] = (), banned_early: Iterable[int] = ()
     ) -> None:
         self._repetition = params.repetition_penalty or 1.0
-        self._presence = params.presence_penalty
-        self._frequency = params.frequency_penalty
+        self._presence = params.presence_penalty or 0.0
+        self._frequency = params.frequency_penalty or 0.0
         active = self._repetition != 1.0 or self._presence != 0.0 or self._frequency != 0.0
-        if "penalties" not in params.samplers or params.repeat_last_n == 0:
+        window = REPEAT_LAST_N if params.repeat_last_n is None else params.repeat_last_n
+        if "penalties" not in params.samplers or window == 0:
             active = False
-        self.recent = RecentTokens(params.repeat_last_n) if active else None
+        self.recent = RecentTokens(window) if active else None
         self._min_tokens = params.min_tokens
         bias = dict(params.logit_bias or {})
         bias.update(dict.fromkeys(banned, -np.inf))

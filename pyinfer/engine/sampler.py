@@ -261,12 +261,14 @@ def _stages(params: SamplingParams) -> list[tuple[Callable[[Survivors, Any], Non
     """The stages that do something, in order, each with its amount."""
     top_k = params.top_k or 0
     top_p = 1.0 if params.top_p is None else params.top_p
+    typical_p = 1.0 if params.typical_p is None else params.typical_p
+    min_p = params.min_p or 0.0
     temperature = 1.0 if params.temperature is None else params.temperature
     table: dict[str, tuple[bool, Callable[[Survivors, Any], None], float]] = {
         "top_k": (top_k > 0, Survivors.top_k, top_k),
-        "typical_p": (params.typical_p < 1.0, Survivors.typical_p, params.typical_p),
+        "typical_p": (typical_p < 1.0, Survivors.typical_p, typical_p),
         "top_p": (top_p < 1.0, Survivors.top_p, top_p),
-        "min_p": (params.min_p > 0.0, Survivors.min_p, params.min_p),
+        "min_p": (min_p > 0.0, Survivors.min_p, min_p),
         "temperature": (temperature != 1.0, _set_temperature, temperature),
     }
     wanted = [table[name] for name in params.samplers if name in table]

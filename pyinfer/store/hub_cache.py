@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -41,6 +42,12 @@ class CachedModel:
     path: Path
     files: tuple[Path, ...]
     commit: str
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits that are the same for the same files."""
+        names = sorted(file.name for file in self.files)
+        return hashlib.sha256("\n".join([self.commit, *names]).encode()).hexdigest()
 
 
 def find_cached(reference: HubReference, root: Path | None = None) -> CachedModel | None:

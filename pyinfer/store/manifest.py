@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pyinfer.errors import InvalidNameError, ModelFormatError
 from pyinfer.load.json_file import parse_json_object
+from pyinfer.store.model_settings import ModelSettings, parse_settings
 from pyinfer.store.names import check_file_name
 
 SCHEMA = 1
@@ -53,12 +54,15 @@ class Manifest:
         Where it came from, such as ``hf:org/repo:Q8_0``.
     commit : str
         The commit of the source; empty for files copied by hand.
+    settings : ModelSettings
+        Of a created model.
     """
 
     kind: ModelKind
     files: tuple[StoredFile, ...]
     source: str
     commit: str = ""
+    settings: ModelSettings = field(default_factory=ModelSettings)
 
     @property
     def size(self) -> int:
@@ -72,25 +76,32 @@ class Manifest:
         return hashlib.sha256("\n".join([self.kind, *lines]).encode()).hexdigest()
 
     @property
+    def digest(self) -> str:
+        """64 hexadecimal digits that are the same for the same files and settings."""
+        if not self.settings:
+            return self.identity
+        settings = json.dumps(self.settings.to_json(), sort_keys=True)
+        return hashlib.sha256(f"{self.identity}\n{settings}".encode()).hexdigest()
+
+    @property
     def main_file(self) -> str:
         """What the loader opens inside the model's folder; empty for the folder itself."""
         return self.files[0].name if self.kind == "gguf" else ""
 
     def to_bytes(self) -> bytes:
         """As JSON."""
-        return json.dumps(
-            {
-                "schema": SCHEMA,
-                "kind": self.kind,
-                "source": self.source,
-                "commit": self.commit,
-                "files": [
-                    {"name": file.name, "digest": file.digest, "size": file.size}
-                    for file in self.files
-                ],
-            },
-            indent=1,
-        ).encode()
+        value: dict[str, Any] = {
+            "schema": SCHEMA,
+            "kind": self.kind,
+            "source": self.source,
+            "commit": self.commit,
+            "files": [
+                {"name": file.name, "digest": file.digest, "size": file.size} for file in self.files
+            ],
+        }
+        if self.settings:
+            value["settings"] = self.settings.to_json()
+        return json.dumps(value, indent=1).encode()
 
 
 def check_digest(digest: object, where: str) -> str:
@@ -130,10 +141,11 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     stored = tuple(_parse_file(file, where) for file in files)
     if len({file.name for file in stored}) != len(stored):
         raise ModelFormatError(f"{where}: a file name appears twice")
-    texts = [value.get("source", ""), value.get("commit", "")]
-    if not all(isinstance(text, str) for text in texts):
+    source, commit = value.get("source", ""), value.get("commit", "")
+    if not isinstance(source, str) or not isinstance(commit, str):
         raise ModelFormatError(f"{where}: source and commit must be text")
-    return Manifest(kind, stored, *texts)
+    settings = parse_settings(value.get("settings", {}), where)
+    return Manifest(kind, stored, source, commit, settings)
 
 
 def _parse_file(value: Any, where: str) -> StoredFile:

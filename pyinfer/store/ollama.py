@@ -6,8 +6,9 @@
     blobs/sha256-<hex>                             its layers
 
 Of the layers, ``model`` is a GGUF file, ``params`` a JSON object of options, ``system`` and
-``license`` are text. ``template`` is in a language of its own: the Jinja template inside the GGUF
-file says the same and is used instead. Media types: ``ollama/ollama``, server/images.go.
+``license`` are text, ``messages`` a JSON list. ``template`` is in a language of its own: the Jinja
+template inside the GGUF file says the same and is used instead. Media types: ``ollama/ollama``,
+server/images.go.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from pyinfer.errors import (
 )
 from pyinfer.load.json_file import parse_json_object
 from pyinfer.load.source_file import SourceFile
+from pyinfer.store.go_template import is_jinja
 from pyinfer.store.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, check_digest
+from pyinfer.store.model_settings import ModelSettings, parse_messages
 from pyinfer.store.names import DEFAULT_TAG, LOCAL_HOST, LOCAL_NAMESPACE, ModelName, parse_name
 from pyinfer.store.places import ollama_roots
 
@@ -118,6 +121,32 @@ class OllamaModel:
                 where = f"params of {self.name}"
                 merged |= parse_json_object(_read(layer.path, MAX_TEXT_BYTES, where), where)
         return merged
+
+    def settings(self) -> ModelSettings:
+        """What the layers say about the use of the model; a license that is no text is left out.
+
+        Raises
+        ------
+        ModelFormatError
+            Another layer cannot be read.
+        """
+        licenses = ""
+        with contextlib.suppress(PyinferError):
+            licenses = self.text("license").strip()
+        template = self.text("template")
+        return ModelSettings(
+            template=template if is_jinja(template) else "",
+            system=self.text("system").strip(),
+            parameters=self.parameters(),
+            messages=self._messages(),
+            licenses=(licenses,) if licenses else (),
+        )
+
+    def _messages(self) -> tuple[Mapping[str, str], ...]:
+        text, where = self.text("messages"), f"messages of {self.name}"
+        if not text:
+            return ()
+        return parse_messages(parse_json_object(f'{{"m": {text}}}'.encode(), where)["m"], where)
 
 
 def find_ollama(name: ModelName, roots: list[Path] | None = None) -> OllamaModel | None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pyinfer.errors import InvalidNameError, ModelNotFoundError
 from pyinfer.store.hub_cache import cached_models, find_cached
 from pyinfer.store.local import Store, StoredModel
+from pyinfer.store.model_settings import ModelSettings
 from pyinfer.store.names import (
     LOCAL_HOST,
     ModelName,
@@ -36,17 +37,17 @@ class ResolvedModel:
     path : Path
         What the loader opens.
     source : "path", "store", "hub cache" or "ollama"
-    parameters : mapping
-        Options that came with the model (Ollama's ``params`` layer).
-    system : str
-        System message that came with the model.
+    settings : ModelSettings
+        What came with the model: of a created one, or of an Ollama store.
+    digest : str
+        64 hexadecimal digits that are the same for the same files; empty for a path.
     """
 
     name: str
     path: Path
     source: Source
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    system: str = ""
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    digest: str = ""
     _stored: StoredModel | None = field(default=None, repr=False)
 
     def reading(self) -> AbstractContextManager[None]:
@@ -128,7 +129,15 @@ def _by_name(text: str) -> ResolvedModel | None:
         store = Store()
         stored = store.find(candidate)
         if stored is not None:
-            return ResolvedModel(str(stored.name), store.path_of(stored), "store", _stored=stored)
+            manifest = stored.manifest
+            return ResolvedModel(
+                str(stored.name),
+                store.path_of(stored),
+                "store",
+                manifest.settings,
+                manifest.digest,
+                stored,
+            )
     cached = _cached(text, name)
     if cached is not None:
         return cached
@@ -140,8 +149,8 @@ def _by_name(text: str) -> ResolvedModel | None:
                 str(model.name),
                 model.model.path,
                 "ollama",
-                model.parameters(),
-                model.text("system").strip(),
+                model.settings(),
+                model.identity,
             )
     return None
 
@@ -158,7 +167,9 @@ def _cached(text: str, name: ModelName) -> ResolvedModel | None:
         return None
     reference = parse_hub_reference(text if is_hub_reference(text) else f"hf:{text}")
     found = find_cached(reference)
-    return None if found is None else ResolvedModel(str(reference), found.path, "hub cache")
+    if found is None:
+        return None
+    return ResolvedModel(str(reference), found.path, "hub cache", digest=found.digest)
 
 
 def known_names() -> list[str]:

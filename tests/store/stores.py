@@ -10,6 +10,7 @@ from typing import Any
 
 from pyinfer.store.local import Store
 from pyinfer.store.manifest import Manifest, ModelKind, StoredFile
+from pyinfer.store.model_settings import ModelSettings
 from pyinfer.store.names import parse_name
 
 
@@ -27,11 +28,15 @@ def put_blob(store: Store, data: bytes) -> str:
 
 
 def add_model(
-    store: Store, name: str, files: Mapping[str, bytes], kind: ModelKind = "gguf"
+    store: Store,
+    name: str,
+    files: Mapping[str, bytes],
+    kind: ModelKind = "gguf",
+    settings: ModelSettings | None = None,
 ) -> Manifest:
     """Add a model of the given files."""
     stored = tuple(StoredFile(key, put_blob(store, data), len(data)) for key, data in files.items())
-    manifest = Manifest(kind, stored, "test")
+    manifest = Manifest(kind, stored, "test", settings=settings or ModelSettings())
     with store.adding():
         store.add(parse_name(name), manifest)
     return manifest

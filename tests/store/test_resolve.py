@@ -55,7 +55,7 @@ def test_every_place(places: Path) -> None:
     assert source("org/cached") == ("hub cache", "hf:org/cached")
     assert source("deepseek-r1:1.5b") == ("ollama", "deepseek-r1:1.5b")
     found = resolve_model("deepseek-r1:1.5b")
-    assert (found.system, found.parameters) == ("Hi", {"top_p": 0.9})
+    assert (found.settings.system, found.settings.parameters) == ("Hi", {"top_p": 0.9})
     assert resolve_model(found) is found
     assert known_names() == [
         "hf.co/org/pulled:Q8_0",
