@@ -31,6 +31,11 @@ class Detokenizer:
             return ""
         return self._decoder.decode(self._tokenizer.token_bytes(token_id))
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether the ids so far end inside a character."""
+        return bool(self._decoder.getstate()[0])
+
     def finish(self) -> str:
         """Return what is left: U+FFFD if the last character is incomplete. Starts anew."""
         text = self._decoder.decode(b"", final=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -69,6 +69,8 @@ class Tokenizer:
         if parts.backend.normalizer is not None:
             self._ordinary.normalizer = parts.backend.normalizer
         self._ordinary.pre_tokenizer = parts.backend.pre_tokenizer
+        #: Belongs to :mod:`pyinfer.text.grammar_matcher`, which makes it for the first grammar.
+        self.grammar_compiler: object = None
         self._bytes: list[bytes | str] = [b""] * self.n_tokens
         for piece, token_id in vocabulary.pieces.items():
             self._bytes[token_id] = piece
@@ -124,6 +126,11 @@ class Tokenizer:
             if first != 1:
                 ids[:first] = [self.bos_id]
         return ids
+
+    def plain_encoder(self) -> Callable[[str], list[int]]:
+        """Return ``encode`` without control tokens as a function that does not hold this object."""
+        backend = self._ordinary
+        return lambda text: list(backend.encode(text, add_special_tokens=False).ids)
 
     def control_spans(self, text: str) -> list[tuple[int, int, int]]:
         """Return (id, start, end) of every added token in ``text``; ends count characters."""

@@ -1,0 +1,56 @@
+"""Following an answer's reasoning on the engine's side, and ending it when it is long enough."""
+
+from __future__ import annotations
+
+from pyinfer.text.detokenizer import Detokenizer
+from pyinfer.text.reasoning import CLOSE_TAG, ReasoningParser
+from pyinfer.text.tokenizer import Tokenizer
+
+# What a model of the R1 family writes itself when it has thought enough.
+FORCED_END = f"\n{CLOSE_TAG}\n\n"
+# A character has at most four bytes, so it cannot stay incomplete for longer.
+_PATIENCE = 3
+
+
+class ReasoningWatch:
+    """Knows whether an answer is still reasoning, and counts the tokens of it.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+    starts_inside : bool
+        The prompt ended with the opening tag.
+    budget : int or None
+        After so many reasoning tokens (1 or more) the end is forced; None or a negative number is
+        no limit. If the last one ends inside a character, up to three more pass. No reasoning at
+        all is a matter of the prompt.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, starts_inside: bool, budget: int | None) -> None:
+        self._detokenizer = Detokenizer(tokenizer)
+        self._parser = ReasoningParser(starts_inside)
+        self._limit = budget if budget is not None and budget >= 0 else None
+        self._forced_end = tokenizer.encode(FORCED_END)
+        self._used = 0
+        #: The first text of the content, known when the reasoning has ended within a token.
+        self.first_content = ""
+
+    @property
+    def inside(self) -> bool:
+        """Whether the next token belongs to the reasoning."""
+        return self._parser.in_reasoning
+
+    def push(self, token: int) -> list[int] | None:
+        """See one token; return the ids to force now, if any."""
+        was_inside = self._parser.in_reasoning
+        for kind, text in self._parser.push(self._detokenizer.push(token)):
+            if kind == "content":
+                self.first_content += text
+        if not (was_inside and self._parser.in_reasoning) or self._limit is None:
+            return None
+        self._used += 1
+        over = self._used - self._limit
+        if over < 0 or (over < _PATIENCE and self._detokenizer.incomplete):
+            return None
+        self._parser.push(FORCED_END)
+        return self._forced_end

@@ -1,0 +1,158 @@
+"""The rules of one request on the engine's thread: stop strings, reasoning budget, grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pyinfer.text.budget import ReasoningWatch
+from pyinfer.text.detokenizer import Detokenizer
+from pyinfer.text.grammar import Grammar
+from pyinfer.text.grammar_matcher import GrammarMatcher, compiler_of
+from pyinfer.text.stop import StopMatcher
+from pyinfer.text.stop_hook import StopHook
+from pyinfer.text.tokenizer import Tokenizer
+
+# What a model of the R1 family writes between the closing tag and the answer.
+_GAP = "\n\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a request asks of its text, besides stop strings. Can be pickled.
+
+    Attributes
+    ----------
+    grammar : Grammar or None
+        Holds for the content, from the first token after the reasoning.
+    reasoning_budget : int or None
+        Most reasoning tokens (1 or more); None or negative for no limit. 0 is a matter of the
+        prompt, which then holds an empty reasoning.
+    starts_in_reasoning : bool
+        The prompt ends with the opening tag.
+    extra_stops : tuple of str
+        Further texts after which the engine stops. They stay part of the answer: whoever asks for
+        them (the parser of tool calls) removes them.
+    """
+
+    grammar: Grammar | None = None
+    reasoning_budget: int | None = None
+    starts_in_reasoning: bool = False
+    extra_stops: tuple[str, ...] = ()
+
+
+class _Params(Protocol):
+    """The part of the sampling parameters that matters here."""
+
+    @property
+    def stop(self) -> str | Sequence[str]: ...
+    @property
+    def min_tokens(self) -> int: ...
+    @property
+    def ignore_eos(self) -> bool: ...
+
+
+class RequestHooks:
+    """A rule for the engine made of several (see :mod:`pyinfer.engine.hooks`).
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+    stops : sequence of str
+        As for :class:`~pyinfer.text.stop.StopMatcher`.
+    watch : ReasoningWatch
+    grammar : GrammarMatcher or None
+    stop_at_end : bool
+        Stop where the grammar leaves nothing but an end token: the request may forbid those.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        stops: Sequence[str],
+        watch: ReasoningWatch,
+        grammar: GrammarMatcher | None,
+        stop_at_end: bool,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._detokenizer = Detokenizer(tokenizer)
+        self._stops = StopMatcher(stops)
+        self._watch = watch
+        self._grammar = grammar
+        self._stop_at_end = stop_at_end
+        self._armed = not watch.inside
+        self._gap = tokenizer.encode(_GAP) if grammar is not None else []
+
+    @property
+    def masks(self) -> bool:
+        """Whether there is a grammar."""
+        return self._grammar is not None
+
+    def on_token(self, token: int) -> Literal["stop"] | list[int] | None:
+        """See one sampled token and say what happens next."""
+        if self._stops.push(self._detokenizer.push(token))[1]:
+            return "stop"
+        if self._armed:
+            return self._follow(token)
+        forced = self._watch.push(token)
+        if forced is None and not self._watch.inside:
+            forced = self._arm()
+        elif forced is not None:
+            self._armed = True
+        for extra in forced or ():
+            self._stops.push(self._detokenizer.push(extra))
+        return forced or None
+
+    def mask(self, out: npt.NDArray[np.uint32]) -> bool:
+        """Write the allowed tokens; False while everything is allowed."""
+        if self._grammar is None or not self._armed:
+            return False
+        self._grammar.mask(out)
+        return True
+
+    def _follow(self, token: int) -> Literal["stop"] | None:
+        if self._grammar is None:
+            return None
+        self._grammar.accept(token)
+        return "stop" if self._stop_at_end and self._grammar.stopped else None
+
+    def _arm(self) -> list[int]:
+        """The reasoning has ended by itself; return what is put before the content."""
+        self._armed = True
+        if self._grammar is None:
+            return []
+        if not self._watch.first_content:
+            return self._gap
+        # The closing tag and the first content share a token: no single token in this vocabulary.
+        for token in self._tokenizer.encode(self._watch.first_content, parse_special=False):
+            self._grammar.accept(token)
+        return []
+
+
+def build_hooks(
+    rules: Rules | None, params: _Params, tokenizer: Tokenizer
+) -> RequestHooks | StopHook | None:
+    """Make the engine's rules of one request; None if there are none.
+
+    Raises
+    ------
+    RequestError
+        The grammar cannot be used.
+    UsageError
+        There is a grammar, but the extra ``[server]`` is not installed.
+    """
+    rules = rules or Rules()
+    stops = (params.stop,) if isinstance(params.stop, str) else tuple(params.stop)
+    stops += rules.extra_stops
+    inside = rules.starts_in_reasoning
+    limited = inside and rules.reasoning_budget is not None and rules.reasoning_budget >= 0
+    if rules.grammar is None and not limited:
+        return StopHook(tokenizer, stops) if stops else None
+    grammar = None if rules.grammar is None else compiler_of(tokenizer).matcher(rules.grammar)
+    watch = ReasoningWatch(tokenizer, inside, rules.reasoning_budget)
+    stop_at_end = params.ignore_eos or params.min_tokens > 0
+    return RequestHooks(tokenizer, stops, watch, grammar, stop_at_end)

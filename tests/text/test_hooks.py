@@ -1,0 +1,123 @@
+"""Stop strings, budget and grammar of one request, together, as the engine asks them."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from pyinfer.engine.params import SamplingParams
+from pyinfer.text.budget import FORCED_END
+from pyinfer.text.grammar import Grammar
+from pyinfer.text.hooks import RequestHooks, Rules, build_hooks
+from pyinfer.text.stop_hook import StopHook
+from pyinfer.text.tokenizer import Tokenizer
+
+pytest.importorskip("llguidance", reason="grammars need the extra [server]")
+
+YES_NO = Grammar("choice", '["yes", "no"]')
+
+
+def hooks_of(
+    tokenizer: Tokenizer, rules: Rules, params: SamplingParams | None = None
+) -> RequestHooks:
+    hooks = build_hooks(rules, params or SamplingParams(), tokenizer)
+    assert isinstance(hooks, RequestHooks)
+    return hooks
+
+
+def allowed(tokenizer: Tokenizer, hooks: RequestHooks) -> set[str] | None:
+    """Texts of the tokens that may come; None if all may."""
+    out = np.zeros(-(-tokenizer.n_tokens // 32), np.uint32)
+    if not hooks.mask(out):
+        return None
+    ids = np.flatnonzero(np.unpackbits(out.view(np.uint8), bitorder="little"))
+    return {tokenizer.token_text(int(i)) for i in ids}
+
+
+EOS = "<｜end▁of▁sentence｜>"
+
+
+def test_nothing_asked_for(mini: Tokenizer) -> None:
+    assert build_hooks(None, SamplingParams(), mini) is None
+    assert build_hooks(Rules(starts_in_reasoning=True), SamplingParams(), mini) is None
+    assert build_hooks(Rules(reasoning_budget=-1), SamplingParams(), mini) is None
+
+
+def test_only_stop_strings(mini: Tokenizer) -> None:
+    assert isinstance(build_hooks(None, SamplingParams(stop="x"), mini), StopHook)
+    hooks = build_hooks(Rules(extra_stops=("ab",)), SamplingParams(stop=["x"]), mini)
+    assert hooks is not None
+    assert [hooks.on_token(t) for t in mini.encode("cab")] == [None, None, "stop"]
+
+
+def test_grammar_at_once_without_reasoning(mini: Tokenizer) -> None:
+    hooks = hooks_of(mini, Rules(grammar=YES_NO))
+    assert hooks.masks
+    assert allowed(mini, hooks) == {"y", "n"}
+    (y, e, s) = mini.encode("yes")
+    for token, after in ((y, {"e"}), (e, {"s"}), (s, {EOS})):
+        assert hooks.on_token(token) is None
+        assert allowed(mini, hooks) == after
+
+
+def test_grammar_arms_behind_the_reasoning(mini: Tokenizer) -> None:
+    hooks = hooks_of(mini, Rules(grammar=YES_NO, starts_in_reasoning=True))
+    for token in mini.encode("well, no"):
+        assert allowed(mini, hooks) is None
+        assert hooks.on_token(token) is None
+    assert allowed(mini, hooks) is None
+    assert hooks.on_token(mini.added_tokens["</think>"]) == mini.encode("\n\n")
+    assert allowed(mini, hooks) == {"y", "n"}
+
+
+def test_grammar_arms_behind_a_tag_of_several_tokens(mini: Tokenizer) -> None:
+    spelled = mini.encode("</think>", parse_special=False)
+    assert len(spelled) > 1
+    hooks = hooks_of(mini, Rules(grammar=YES_NO, starts_in_reasoning=True))
+    assert [hooks.on_token(t) for t in spelled] == [None] * (len(spelled) - 1) + [
+        mini.encode("\n\n")
+    ]
+    assert allowed(mini, hooks) == {"y", "n"}
+
+
+def test_budget_then_grammar(mini: Tokenizer) -> None:
+    rules = Rules(grammar=YES_NO, starts_in_reasoning=True, reasoning_budget=2)
+    hooks = hooks_of(mini, rules)
+    a, b = mini.encode("ab")
+    assert hooks.on_token(a) is None
+    forced = hooks.on_token(b)
+    assert isinstance(forced, list)
+    assert mini.decode(forced) == FORCED_END
+    assert allowed(mini, hooks) == {"y", "n"}
+
+
+def test_budget_alone_masks_nothing(mini: Tokenizer) -> None:
+    hooks = hooks_of(mini, Rules(starts_in_reasoning=True, reasoning_budget=1))
+    assert not hooks.masks
+    assert hooks.on_token(mini.encode("a")[0])
+    assert [hooks.on_token(t) for t in mini.encode("bc")] == [None, None]
+
+
+def test_stop_strings_work_in_all_parts(mini: Tokenizer) -> None:
+    rules = Rules(grammar=YES_NO, starts_in_reasoning=True, reasoning_budget=9)
+    params = SamplingParams(stop=["zz", "o"])
+    hooks = hooks_of(mini, rules, params)
+    assert [hooks.on_token(t) for t in mini.encode("zz")] == [None, "stop"]
+    hooks = hooks_of(mini, rules, params)
+    hooks.on_token(mini.added_tokens["</think>"])
+    assert [hooks.on_token(t) for t in mini.encode("no")] == [None, "stop"]
+
+
+@pytest.mark.parametrize("params", [SamplingParams(ignore_eos=True), SamplingParams(min_tokens=50)])
+def test_stops_by_itself_where_end_tokens_are_forbidden(
+    mini: Tokenizer, params: SamplingParams
+) -> None:
+    hooks = hooks_of(mini, Rules(grammar=YES_NO), params)
+    assert [hooks.on_token(t) for t in mini.encode("no")] == [None, "stop"]
+
+
+def test_rules_can_be_pickled() -> None:
+    rules = Rules(grammar=YES_NO, reasoning_budget=3, starts_in_reasoning=True, extra_stops=("x",))
+    assert pickle.loads(pickle.dumps(rules)) == rules
