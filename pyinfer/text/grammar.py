@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Literal, get_args
 
 from pyinfer.errors import RequestError, UsageError
@@ -75,7 +74,7 @@ def grammar_error(param: str, what: str) -> RequestError:
     return error
 
 
-def library() -> ModuleType:
+def library() -> Any:
     """Return the package that follows grammars.
 
     Raises
