@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pyinfer._kernels.runtime import CancelFlag
-from pyinfer.config import ModelConfig
+from pyinfer.config import GenerationDefaults, ModelConfig
+from pyinfer.engine.engine import Engine
+from pyinfer.engine.hooks import HookFactory
+from pyinfer.engine.worker import EngineWorker
 from pyinfer.errors import ModelFormatError
 from pyinfer.llm import LLM
 from pyinfer.load.checkpoint import FolderTokenizer, open_checkpoint
 from pyinfer.load.loader import LoadedModel, Progress, load_model
+from pyinfer.model.model import Model
 from pyinfer.model_info import ModelInfo
 from pyinfer.preset import Preset
 from pyinfer.store.resolve import ResolvedModel, resolve_model
@@ -84,24 +90,59 @@ def load(
     (512, 1)
     """
     resolved = resolve_model(DEMO_FOLDER if path is None else path)
-    source = resolved.path
     preset = Preset.of(resolved)
+    if ctx_size is None and preset.context is not None:
+        with open_checkpoint(resolved.path) as checkpoint:
+            ctx_size = min(preset.context, checkpoint.config.max_position)
+    parts = load_parts(
+        resolved,
+        tokenizer=tokenizer,
+        dtype=dtype,
+        threads=threads,
+        ctx_size=ctx_size,
+        isa=isa,
+        kv_type=kv_type,
+        progress=progress,
+        packed_cache=packed_cache,
+    )
+    defaults = preset.defaults(parts.defaults)
+    return LLM(parts.model, parts.tokenizer, defaults, parts.info, CancelFlag(), preset)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelParts:
+    """A loaded model before an engine runs it.
+
+    Attributes
+    ----------
+    model : Model
+    tokenizer : Tokenizer or None
+    defaults : GenerationDefaults
+        Sampling defaults of the weights' files, and end tokens of all files.
+    info : ModelInfo
+    """
+
+    model: Model
+    tokenizer: Tokenizer | None
+    defaults: GenerationDefaults
+    info: ModelInfo
+
+
+def load_parts(resolved: ResolvedModel, *, tokenizer: bool = True, **options: Any) -> ModelParts:
+    """Load weights and tokenizer at the same time.
+
+    Parameters
+    ----------
+    resolved : ResolvedModel
+    tokenizer : bool
+    **options
+        Of :func:`pyinfer.load.loader.load_model`; the errors are the same.
+    """
+    source = resolved.path
     started = time.perf_counter_ns()
     with resolved.reading(), ThreadPoolExecutor(1, "pyinfer-tokenizer") as pool:
         reading = pool.submit(read_tokenizer, source) if tokenizer else None
-        if ctx_size is None and preset.context is not None:
-            with open_checkpoint(source) as checkpoint:
-                ctx_size = min(preset.context, checkpoint.config.max_position)
-        loaded = load_model(
-            source,
-            dtype=dtype,
-            threads=threads,
-            ctx_size=ctx_size,
-            isa=isa,
-            kv_type=kv_type,
-            progress=progress,
-            packed_cache=packed_cache,
-        )
+        loaded = load_model(source, **options)
         load_ns = time.perf_counter_ns() - started
         try:
             built, tokenizer_ns = reading.result() if reading is not None else (None, 0)
@@ -110,17 +151,44 @@ def load(
         except BaseException:
             loaded.model.close()
             raise
-    return _assemble(loaded, resolved, preset, built, load_ns, tokenizer_ns)
+    return _assemble(loaded, resolved, built, load_ns, tokenizer_ns)
+
+
+def start_worker(
+    parts: ModelParts,
+    hook_factory: HookFactory,
+    after_events: Callable[[], None] | None = None,
+    **engine_options: Any,
+) -> EngineWorker:
+    """Start the engine's thread on a loaded model, for callers that speak in token ids.
+
+    Parameters
+    ----------
+    parts : ModelParts
+    hook_factory, **engine_options
+        As for :class:`~pyinfer.engine.engine.Engine`.
+    after_events
+        As for :class:`~pyinfer.engine.worker.EngineWorker`.
+    """
+    cancel = CancelFlag()
+    engine = Engine(
+        parts.model,
+        parts.defaults,
+        context=parts.info.context,
+        cancel=cancel,
+        hook_factory=hook_factory,
+        **engine_options,
+    )
+    return EngineWorker(engine, cancel, after_events)
 
 
 def _assemble(
     loaded: LoadedModel,
     resolved: ResolvedModel,
-    preset: Preset,
     tokenizer: Tokenizer | None,
     load_ns: int,
     tokenizer_ns: int,
-) -> LLM:
+) -> ModelParts:
     model = loaded.model
     # End tokens are whatever any of the files names.
     ends = set(loaded.generation.eos_token_ids)
@@ -137,8 +205,8 @@ def _assemble(
         tokenizer_ns=tokenizer_ns,
         report=tuple(loaded.report),
     )
-    defaults = replace(preset.defaults(loaded.generation), eos_token_ids=tuple(sorted(ends)))
-    return LLM(model, tokenizer, defaults, info, CancelFlag(), preset)
+    defaults = replace(loaded.generation, eos_token_ids=tuple(sorted(ends)))
+    return ModelParts(model, tokenizer, defaults, info)
 
 
 def read_tokenizer(path: str | Path) -> tuple[Tokenizer | None, int]:

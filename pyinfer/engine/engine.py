@@ -13,6 +13,7 @@ import numpy as np
 
 from pyinfer.config import GenerationDefaults
 from pyinfer.engine.hooks import HookFactory, no_hooks
+from pyinfer.engine.limits import EngineLimits
 from pyinfer.engine.messages import (
     End,
     Event,
@@ -30,7 +31,6 @@ from pyinfer.engine.scheduler import Plan, Scheduler
 from pyinfer.engine.sequence import Sequence
 from pyinfer.errors import (
     CancelledError,
-    ContextLengthError,
     EngineError,
     NumericError,
     PyinferError,
@@ -103,6 +103,12 @@ class Engine:
         self._in_step: Plan = []
 
     @property
+    def limits(self) -> EngineLimits:
+        """What requests are checked against."""
+        model = self.model
+        return EngineLimits(model.config.vocab_size, model.n_valid, self.context)
+
+    @property
     def has_work(self) -> bool:
         """Whether any request has not ended."""
         return bool(self._sequences)
@@ -117,25 +123,7 @@ class Engine:
         ContextLengthError
             The prompt leaves no room in the context.
         """
-        tokens = request.tokens
-        vocabulary = self.model.config.vocab_size
-        if tokens.ndim != 1 or not len(tokens):
-            raise RequestError("the prompt is empty", hint="give at least one token")
-        lowest, highest = int(tokens.min()), int(tokens.max())
-        if lowest < 0 or highest >= vocabulary:
-            wrong = lowest if lowest < 0 else highest
-            raise RequestError(
-                f"the prompt holds token id {wrong}; the model has ids 0 to {vocabulary - 1}"
-            )
-        request.params.check_vocabulary(self.model.n_valid)
-        limit = self._limit(request)
-        room = limit if request.params.max_tokens == 0 else limit - 1
-        if len(tokens) > room:
-            raise ContextLengthError(
-                f"the prompt has {len(tokens)} tokens and the context {limit}"
-                + ("" if room == limit else ", of which one is for the answer"),
-                hint="shorten the prompt or load the model with a larger ctx_size",
-            )
+        self.limits.check(request)
 
     def add(self, request: Request) -> list[Event]:
         """Take in a checked request; its first event may be that it has to wait."""
@@ -159,7 +147,7 @@ class Engine:
             sampler,
             self.scheduler.pool,
             arrival=self._arrivals,
-            limit=self._limit(request),
+            limit=self.limits.of(request),
             eos_ids=eos_ids,
             hooks=hooks,
             mask=mask,
@@ -252,11 +240,6 @@ class Engine:
                     continue
                 self._send(sequence, now_after, events)
         return events
-
-    def _limit(self, request: Request) -> int:
-        if request.context is None:
-            return self.context
-        return min(request.context, self.context)
 
     def _take(
         self,

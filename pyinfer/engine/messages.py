@@ -7,7 +7,7 @@ A request is answered by any number of :class:`Prefill` and :class:`Tokens` even
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,8 @@ class Request:
         Deliver the logits of every prompt token as :class:`PromptLogits`.
     submitted_ns : int
         ``time.perf_counter_ns()`` of the submission.
+    rules : object
+        What the hook factory needs to know of this request; of no meaning to the engine.
     """
 
     request_id: int
@@ -55,6 +57,7 @@ class Request:
     reuse_prefix: bool = True
     prompt_logits: bool = False
     submitted_ns: int = 0
+    rules: Any = None
 
 
 @dataclass(slots=True)

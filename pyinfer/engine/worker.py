@@ -68,10 +68,19 @@ class EngineWorker:
         Handed over; nobody else may call it except for :meth:`Engine.check`.
     cancel : CancelSignal
         The same flag that the engine passes to the model.
+    after_events : callable, optional
+        Called on the engine's thread when the events of a step, or of a message, have all been
+        handed to their listeners; it must not raise.
     """
 
-    def __init__(self, engine: Engine, cancel: CancelSignal) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        cancel: CancelSignal,
+        after_events: Callable[[], None] | None = None,
+    ) -> None:
         self._engine = engine
+        self._after_events = after_events
         self._flag = cancel
         self._inbox: SimpleQueue[Request | Cancel | None] = SimpleQueue()
         self._listeners: dict[int, Listener] = {}
@@ -199,8 +208,7 @@ class EngineWorker:
             with self._lock:
                 self._closing = True
                 left = list(self._listeners)
-            for request_id in left:
-                self._deliver(Failed(request_id, error))
+            self._deliver_all([Failed(request_id, error) for request_id in left])
 
     def _step(self) -> None:
         engine = self._engine
@@ -208,8 +216,7 @@ class EngineWorker:
             events = engine.step(self._mail)
         except Exception as failure:
             events = engine.fail_all(_engine_error(failure))
-        for event in events:
-            self._deliver(event)
+        self._deliver_all(events)
 
     def _mail(self) -> bool:
         return not self._inbox.empty()
@@ -227,8 +234,13 @@ class EngineWorker:
                 events = engine.cancel(message.request_id)
             else:
                 return
-            for event in events:
-                self._deliver(event)
+            self._deliver_all(events)
+
+    def _deliver_all(self, events: list[Event]) -> None:
+        for event in events:
+            self._deliver(event)
+        if self._after_events is not None:
+            self._after_events()
 
     def _deliver(self, event: Event) -> None:
         listener = self._listeners.get(event.request_id)
