@@ -40,7 +40,7 @@ class Arena:
         """
 
     def view(self) -> Any:
-        """All bytes, uint8 (nbytes,); valid while the arena lives."""
+        """All bytes, uint8 (nbytes,); a view that keeps the arena."""
 
 class PackedTensor:
     """A matrix of ``rows`` outputs by ``cols`` inputs in one format, taken from an arena."""
@@ -75,4 +75,4 @@ class PackedTensor:
         """
 
     def panels(self) -> Any:
-        """The packed bytes, uint8 (n_panels, panel_bytes); a view, valid while the tensor lives."""
+        """The packed bytes, uint8 (n_panels, panel_bytes); a view that keeps the arena."""

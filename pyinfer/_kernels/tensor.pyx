@@ -1,6 +1,5 @@
 # Packed weights in an arena of huge pages. Documented in tensor.pyi.
-from cpython.buffer cimport PyBUF_READ, PyBUF_WRITE
-from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport uint8_t, uint64_t
 
 from pyinfer._kernels cimport c_api as c
@@ -42,11 +41,6 @@ def packed_bytes(str fmt, size_t rows, size_t cols):
     return panels * groups * q.group_bytes
 
 
-cdef object _bytes(uint8_t *base, size_t nbytes, bint writable):
-    return PyMemoryView_FromMemory(<char *>base, <Py_ssize_t>nbytes,
-                                   PyBUF_WRITE if writable else PyBUF_READ)
-
-
 cdef class Arena:
     def __init__(self, size_t nbytes):
         if self.base is not NULL or nbytes == 0:
@@ -71,8 +65,12 @@ cdef class Arena:
     def __dealloc__(self):
         r.pi_memory_unmap(self.base, self.nbytes)
 
+    # A view holds the arena, so the memory stays mapped as long as anybody looks at it.
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, self.base, <Py_ssize_t>self.nbytes, not self.writable, flags)
+
     def view(self):
-        return _bytes(self.base, self.nbytes, self.writable)
+        return memoryview(self)
 
     cdef uint8_t *take(self, size_t nbytes) except NULL:
         if nbytes > self.nbytes - self.used:
@@ -126,5 +124,6 @@ cdef class PackedTensor:
         check_status(status, f"packing {source_format} into {self.format}")
 
     def panels(self):
-        return _bytes(<uint8_t *>self.weight.panels, self.nbytes, self.arena.writable).cast(
+        cdef size_t first = <size_t>(self.weight.panels - self.arena.base)
+        return self.arena.view()[first:first + self.nbytes].cast(
             "B", (self.weight.n_panels, self.nbytes // self.weight.n_panels))

@@ -136,3 +136,14 @@ def test_a_mapped_arena_is_the_file_and_read_only(runtime: Runtime, tmp_path: Pa
     assert not np.asarray(arena.view()).flags.writeable
     with pytest.raises(ValueError, match="mapped"):
         tensor.pack(runtime, 0, np.zeros(32 * row_bytes("q8_0", 128), np.uint8), "q8_0")
+
+
+def test_a_view_keeps_its_memory() -> None:
+    size = 8 << 20
+    view = Arena(size).view()
+    others = [Arena(size) for _ in range(4)]  # would take the place of a freed one
+    np.asarray(view).fill(7)
+    del others
+    assert (np.asarray(view) == 7).all()
+    panels = PackedTensor(Arena(packed_bytes("q8_0", 16, 128)), "q8_0", 16, 128).panels()
+    assert not np.asarray(panels).any()
