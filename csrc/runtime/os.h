@@ -8,6 +8,8 @@
 /* Sleeps while *word == expected. May return early. */
 void pi_os_wait(_Atomic uint32_t *word, uint32_t expected);
 void pi_os_wake_all(_Atomic uint32_t *word);
+/* Lets another thread that waits for this CPU run; returns at once if there is none. */
+void pi_os_yield(void);
 uint64_t pi_os_now_ns(void);
 int64_t pi_os_process_id(void);
 

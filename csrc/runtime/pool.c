@@ -3,8 +3,10 @@
  * A run is one epoch: the caller publishes the work and releases the epoch, works as worker 0, and
  * leaves through the same barrier as everybody. Waiting spins for a short window (the next run or
  * the slowest worker is usually microseconds away), then parks on a futex, so an idle pool uses no
- * CPU. With more workers than CPUs spinning only steals time from the worker waited for, so the
- * window shrinks to nothing. */
+ * CPU. When another program takes one of the CPUs, two workers share one, and who spins there keeps
+ * the other from the work that is waited for until the scheduler's slice of milliseconds ends: so
+ * after the first moment a spinning worker offers its CPU between looks. With more workers than CPUs
+ * spinning only steals time, so the window shrinks to nothing. */
 #define _GNU_SOURCE
 #include "runtime/pool.h"
 #include "pyinfer/fpmode.h"
@@ -15,6 +17,7 @@
 #include <string.h>
 
 #define SPIN_NS 200000u
+#define ALONE_NS 20000u /* an ordinary wait; a longer one may be for a worker without a CPU */
 #define SPINS_PER_CLOCK 64
 #define AHEAD_PIECE_BYTES ((size_t)512)
 
@@ -65,8 +68,12 @@ static void wait_until_not(struct pi_pool *pool, _Atomic uint32_t *word, uint32_
                 pi_os_relax();
             }
         }
-        if (pi_os_now_ns() - start >= pool->spin_ns) {
+        const uint64_t waited = pi_os_now_ns() - start;
+        if (waited >= pool->spin_ns) {
             break;
+        }
+        if (waited >= ALONE_NS) {
+            pi_os_yield();
         }
     }
     /* A releaser changes the word before it reads `sleepers`; a sleeper does the reverse. One of
