@@ -4,9 +4,10 @@
         --binary "llama-bench=/opt/llama.cpp/llama-bench" --binary "ik=/opt/ik/llama-bench -rtr 1"
 
 Engines that stay loaded run in processes of their own; within a round every test is measured on all
-engines in turn (A B A B), right after the limits of the machine, so drift of a shared machine hurts
-all alike. ``--peer-python`` names an interpreter that has llama-cpp-python (extra ``[peers]``).
-``--isa`` caps pyinfer's instruction set, for binaries that are built with less.
+engines in turn (A B A B), and the limits of the machine between the pieces of our own run, so drift
+of a shared machine hurts all alike. ``--peer-python`` names an interpreter that has
+llama-cpp-python (extra ``[peers]``). ``--isa`` caps pyinfer's instruction set, for binaries that
+are built with less.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ class Process:
             env=environment,
         )
         self.load: float | None = self._read()["ready"]
+        self.limits: dict[str, float] | None = None  # of the machine, during the last figure
 
     def ask(self, command: str) -> dict[str, Any]:
         """Send a command and wait for the answer."""
@@ -94,8 +96,9 @@ class Process:
 
     def seconds(self, measure: Measure) -> float | None:
         """Seconds for one figure."""
-        seconds = self.ask(f"measure {measure}")["seconds"]
-        return None if seconds is None else float(seconds)
+        answer = self.ask(f"measure {measure}")
+        self.limits = answer["limits"]
+        return None if answer["seconds"] is None else float(answer["seconds"])
 
     def info(self) -> dict[str, Any]:
         """What runs."""
@@ -138,10 +141,10 @@ def run(plan: Comparison) -> dict[str, Any]:
             kernel.append(ours.ask(f"kernel {info['format']}"))
         for measure in plan.tests:
             figures = tests[str(measure)]
-            figures["limits"].append(ours.ask("limits"))
             for engine in engines:
                 seconds = engine.seconds(measure)
                 figures["rates"][engine.name].append(seconds and measure.tokens / seconds)
+            figures["limits"].append(ours.limits)
     result = {
         "model": Path(plan.model).name,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),

@@ -5,8 +5,7 @@
 
 Reads one command per line from standard input, answers one JSON object per line:
 
-    measure pp512     seconds (see bench.peers.measure)
-    limits            read bandwidth and multiply peaks of this moment (pyinfer only)
+    measure pp512     seconds (see bench.peers.measure), from pyinfer also the limits meanwhile
     kernel FORMAT     operations per second of the bare GEMM kernel on all threads (pyinfer only)
     info              what runs
     quit
@@ -28,7 +27,10 @@ from bench.peers.measure import Measure
 class Pyinfer:
     """pyinfer's own model, stepped directly."""
 
+    has_limits = True
+
     def __init__(self, path: str, threads: int, context: int, sequences: int) -> None:
+        from bench.peers.watch import LimitWatch
         from pyinfer.diagnose.bench import model_workload
         from pyinfer.diagnose.limits import read_buffer
         from pyinfer.load.loader import MAX_POOL_CONTEXTS, load_model
@@ -38,19 +40,22 @@ class Pyinfer:
         self._loaded = load_model(path, threads=threads, ctx_size=max(context, pool))
         self.model = self._loaded.model
         self._work = model_workload(self._loaded)
-        self._buffer = read_buffer(self._work.weight_bytes)
+        self._watch = LimitWatch(self.model.runtime, read_buffer(self._work.weight_bytes))
         self._steppers: dict[int, Any] = {}
 
     def seconds(self, measure: Measure) -> float:
         """Seconds for one figure."""
+        from bench.peers.watch import in_pieces
         from pyinfer.diagnose.stepping import Stepper
 
         if measure.sequences not in self._steppers:
             # Another split of the pool overwrites what the others have cached.
             self._steppers = {measure.sequences: Stepper(self.model, measure.sequences)}
         stepper = self._steppers[measure.sequences]
-        run = stepper.prompt if measure.kind == "pp" else stepper.decode
-        return float(run(measure.n, measure.depth))
+        with self._watch.around() as sample:
+            if measure.kind == "pp":
+                return float(stepper.prompt(measure.n, measure.depth))
+            return in_pieces(stepper.decode, measure.n, measure.depth, sample)
 
     def info(self) -> dict[str, Any]:
         """What runs, and what one step of it costs."""
@@ -69,10 +74,8 @@ class Pyinfer:
         }
 
     def limits(self) -> dict[str, float]:
-        """Best of a few passes each, so that one disturbance does not lower the limit."""
-        from pyinfer.diagnose.limits import measure_limits
-
-        return asdict(measure_limits(self.model.runtime, self._buffer))
+        """Read bandwidth and multiply peaks during the last measure."""
+        return asdict(self._watch.limits())
 
     def kernel(self, fmt: str) -> dict[str, float]:
         """Rate of the GEMM kernel alone, beside the multiply peak of the same moment."""
@@ -80,7 +83,8 @@ class Pyinfer:
 
         runtime = self.model.runtime
         width = self._loaded.config.hidden_size
-        rate = gemm_rate(fmt, width, runtime.isa, runtime.threads)
+        with self._watch.around():
+            rate = gemm_rate(fmt, width, runtime.isa, runtime.threads)
         return {"ops": rate, **self.limits()}
 
 
@@ -91,11 +95,10 @@ def answer(engine: Any, command: list[str]) -> dict[str, Any]:
     """Carry out one command."""
     match command:
         case ["measure", text]:
-            return {"seconds": engine.seconds(Measure.parse(text))}
+            seconds = engine.seconds(Measure.parse(text))
+            return {"seconds": seconds, "limits": engine.limits() if engine.has_limits else None}
         case ["kernel", fmt]:
             return dict(engine.kernel(fmt))
-        case ["limits"]:
-            return dict(engine.limits())
         case ["info"]:
             return dict(engine.info())
     raise SystemExit(f"unknown command {command}")

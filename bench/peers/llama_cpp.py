@@ -18,6 +18,8 @@ BATCH = 512
 class LlamaCpp:
     """One loaded model; ``seconds`` takes one figure."""
 
+    has_limits = False
+
     def __init__(self, path: str, threads: int, context: int, sequences: int) -> None:
         import llama_cpp
 

@@ -1,0 +1,36 @@
+"""Limits are sampled in the time in which something is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.peers.watch import PIECE_SECONDS, LimitWatch, in_pieces
+from pyinfer._kernels.runtime import Runtime
+from pyinfer.diagnose.limits import Limits, read_buffer
+
+
+def test_pieces_cover_every_step_once_and_are_sampled_between() -> None:
+    calls: list[tuple[int, int]] = []
+    samples: list[int] = []
+
+    def run(count: int, depth: int) -> float:
+        calls.append((count, depth))
+        return count * PIECE_SECONDS / 10
+
+    seconds = in_pieces(run, 95, 1000, lambda: samples.append(len(calls)))
+    assert calls == [(1, 1000), *[(10, 1001 + 10 * i) for i in range(9)], (4, 1091)]
+    assert seconds == pytest.approx(95 * PIECE_SECONDS / 10)
+    assert samples == list(range(2, 11))
+
+
+def test_limits_are_the_mean_of_the_time_that_work_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = LimitWatch(Runtime("scalar", 1), read_buffer(1 << 20))
+    rates = iter([10.0, 10.0, 30.0, 30.0])
+    monkeypatch.setattr(watch, "_read", lambda walk: next(rates))
+    with watch.around():
+        pass
+    limits = watch.limits()
+    assert limits.read == pytest.approx(15.0)  # as long at 10 as at 30
+    assert isinstance(limits, Limits)
+    assert np.isfinite([limits.int8, limits.f32]).all()
