@@ -84,6 +84,8 @@ class ChatTemplate:
         self._eos = tokenizer.token_text(next(iter(tokenizer.eos_ids), None))
         self._r1_thinks = recognise_r1(source)
         self._object_arguments = re.search(r"arguments\s*\|\s*tojson", source) is not None
+        #: Whether the template writes descriptions of tools into the prompt.
+        self.describes_tools = not self.built_in and re.search(r"\btools\b", source) is not None
         #: Whether the model reasons between ``<think>`` and ``</think>``.
         self.reasons = CLOSE_TAG in source
 

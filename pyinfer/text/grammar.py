@@ -119,17 +119,30 @@ def library_source(grammar: Grammar) -> str:
 
 def _from_schema(grammar: Grammar) -> str:
     """The schema itself, with our options, as the library's JSON form of a grammar."""
+    return json.dumps({"grammars": [{"json_schema": embedded_schema(parsed_schema(grammar))}]})
+
+
+def parsed_schema(grammar: Grammar) -> dict[str, Any]:
+    """Read the schema of a grammar of the kind ``json_object`` or ``json_schema``.
+
+    Raises
+    ------
+    RequestError
+        It is no schema, or nested too deeply.
+    """
     schema = {"type": "object"} if grammar.kind == "json_object" else _json(grammar)
-    if not isinstance(schema, dict | bool):
-        raise grammar_error(grammar.param, "a schema must be an object")
+    if schema is True:
+        return {}
     if schema is False:
         raise grammar_error(grammar.param, "no text satisfies it")
-    return json.dumps({"grammars": [{"json_schema": embedded_schema(schema)}]})
+    if not isinstance(schema, dict):
+        raise grammar_error(grammar.param, "a schema must be an object")
+    return schema
 
 
-def embedded_schema(schema: dict[str, Any] | Literal[True]) -> dict[str, Any]:
+def embedded_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """A schema with our options, as the library takes it inside other grammars."""
-    return {**({} if schema is True else schema), "x-guidance": _JSON_OPTIONS}
+    return {**schema, "x-guidance": _JSON_OPTIONS}
 
 
 def _json(grammar: Grammar) -> Any:

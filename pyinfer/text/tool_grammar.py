@@ -1,0 +1,80 @@
+"""The grammar of an answer that has to call tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+
+from pyinfer.text.grammar import Grammar, embedded_schema, grammar_error, parsed_schema
+from pyinfer.text.tool_prompt import (
+    CALL_BEGIN,
+    CALL_END,
+    CALL_SEP,
+    CALLS_BEGIN,
+    CALLS_END,
+    TAG_BEGIN,
+    TAG_END,
+    Form,
+    Tool,
+)
+
+# More calls in one answer than this are a loop.
+MAX_CALLS = 16
+
+
+def tool_grammar(
+    tools: Sequence[Tool],
+    form: Form,
+    parallel: bool,
+    token_names: Collection[str],
+    otherwise: Grammar | None = None,
+) -> Grammar:
+    """Grammar of one or more calls of ``tools``, each with arguments that fit its schema.
+
+    Parameters
+    ----------
+    tools : sequence of Tool
+    form : "markers" or "tags"
+    parallel : bool
+        More than one call is allowed.
+    token_names : collection of str
+        Texts that the tokenizer has as one control token.
+    otherwise : Grammar, optional
+        A JSON grammar that the answer may follow instead of calling.
+
+    Raises
+    ------
+    RequestError
+        ``otherwise`` is not about JSON.
+    """
+    rules = []
+    for number, tool in enumerate(tools):
+        schema = json.dumps(embedded_schema(tool.parameters))
+        rules.append(f"call_{number}: {_call(tool.name, form, number, token_names)}")
+        rules.append(f"args_{number}: %json {schema}")
+    names = " | ".join(f"call_{number}" for number in range(len(tools)))
+    repeat = f'("\\n" call){{0,{MAX_CALLS - 1}}}' if parallel else ""
+    calls = f"call {repeat}"
+    if form == "markers":
+        calls = f"{_literal(CALLS_BEGIN)} call {repeat} {_literal(CALLS_END)}"
+    start = "calls"
+    if otherwise is not None:
+        if otherwise.kind not in ("json_object", "json_schema"):
+            raise grammar_error(otherwise.param, "cannot be combined with tools unless it is JSON")
+        start = "calls | answer"
+        rules.append(f"answer: %json {json.dumps(embedded_schema(parsed_schema(otherwise)))}")
+    head = [f"start: {start}", f"calls: {calls}", f"call: {names}"]
+    return Grammar("lark", "\n".join(head + rules), "tools")
+
+
+def _call(name: str, form: Form, number: int, token_names: Collection[str]) -> str:
+    if form == "tags":
+        begin, end = (t if t in token_names else _literal(t) for t in (TAG_BEGIN, TAG_END))
+        opened = _literal(f'\n{{"name": {json.dumps(name)}, "arguments": ')
+        return f"{begin} {opened} args_{number} {_literal('}' + chr(10))} {end}"
+    opened = _literal(f"{CALL_BEGIN}function{CALL_SEP}{name}\n```json\n")
+    return f"{opened} args_{number} {_literal(chr(10) + '```' + CALL_END)}"
+
+
+def _literal(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
