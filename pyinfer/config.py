@@ -369,7 +369,8 @@ class GenerationDefaults:
         ids: dict[str, int | None] = {}
         for name in ("bos", "eos", "eot", "eom"):
             key = f"tokenizer.ggml.{name}_token_id"
-            absent = metadata.get(key) == NO_TOKEN
+            value = metadata.get(key)
+            absent = isinstance(value, int) and value == NO_TOKEN
             found = (
                 Fields(metadata, "GGUF metadata").token_ids(key, vocab_size) if not absent else ()
             )

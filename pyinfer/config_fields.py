@@ -88,9 +88,10 @@ class Fields:
 
     def above(self, key: str, low: float, high: float, default: float | None = None) -> float:
         """Return a finite number within (low, high]."""
-        if self.present(key) and self.data[key] == low:
+        value = self.number(key, low, high, default)
+        if value == low and self.present(key):
             raise self.fail(key, f"a number above {low:g}, at most {high:g}")
-        return self.number(key, low, high, default)
+        return value
 
     def boolean(self, key: str, default: bool) -> bool:
         """Return true or false."""

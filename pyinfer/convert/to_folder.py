@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -210,7 +211,11 @@ def _json_files(
         sampling["bos_token_id"] = generation.bos_token_id
     if generation.eos_token_ids:
         sampling["eos_token_id"] = _one_or_list(generation.eos_token_ids)
-    known = {key: metadata[name] for key, name in _SAMPLING.items() if name in metadata}
+    known = {
+        key: metadata[name]
+        for key, name in _SAMPLING.items()
+        if isinstance(metadata.get(name), int | float) and math.isfinite(metadata[name])
+    }
     if known:
         sampling |= {"do_sample": known.get("temperature") != 0}
         sampling |= {key: _shortest(value) for key, value in known.items()}

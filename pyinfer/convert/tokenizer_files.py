@@ -105,6 +105,7 @@ def _config(
     parts: TokenizerParts, added: list[dict[str, Any]], metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
     names = {entry["id"]: entry["content"] for entry in added}
+    padding = metadata.get("tokenizer.ggml.padding_token_id")
     config: dict[str, Any] = {
         "add_bos_token": parts.add_bos,
         "add_eos_token": False,
@@ -113,7 +114,7 @@ def _config(
         },
         "bos_token": names.get(parts.bos_id) if parts.bos_id is not None else None,
         "eos_token": names.get(parts.eos_ids[0]) if parts.eos_ids else None,
-        "pad_token": names.get(metadata.get("tokenizer.ggml.padding_token_id", -1)),
+        "pad_token": names.get(padding) if isinstance(padding, int) else None,
         "clean_up_tokenization_spaces": False,
         "tokenizer_class": "PreTrainedTokenizerFast",
         "unk_token": None,

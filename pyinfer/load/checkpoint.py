@@ -282,7 +282,7 @@ def _open_gguf(path: Path) -> Checkpoint:
 
 def _gguf_tokenizer(metadata: Mapping[str, Any]) -> GgufTokenizer | None:
     kind = metadata.get("tokenizer.ggml.model", _NO_VOCABULARY[0])
-    if kind in _NO_VOCABULARY:
+    if isinstance(kind, str) and kind in _NO_VOCABULARY:
         return None
     return GgufTokenizer({k: v for k, v in metadata.items() if k.startswith("tokenizer.")})
 

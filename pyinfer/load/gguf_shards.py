@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pyinfer.config_fields import show
 from pyinfer.errors import ModelFormatError, ModelNotFoundError
 from pyinfer.load.gguf import GgufFile
 from pyinfer.load.limits import MAX_SPLITS
@@ -81,9 +82,10 @@ def _open_rest(files: list[GgufFile], path: Path, count: int) -> None:
             raise ModelFormatError(f"{part.name}: tensor {min(double)!r} is in an earlier part too")
         names |= files[-1].tensors.keys()
     total = files[0].metadata.get("split.tensors.count", len(names))
-    if total != len(names):
+    if isinstance(total, bool) or not isinstance(total, int) or total != len(names):
         raise ModelFormatError(
-            f"{path.name}: split.tensors.count is {total}, the parts hold {len(names)} tensors"
+            f"{path.name}: split.tensors.count is {show(total)}, "
+            f"the parts hold {len(names)} tensors"
         )
 
 

@@ -80,7 +80,7 @@ def _split_pattern(metadata: Mapping[str, Any]) -> str:
     model = metadata.get("tokenizer.ggml.model")
     if model is None:
         raise ModelFormatError("tokenizer.ggml.model is missing")
-    if model != "gpt2":
+    if not isinstance(model, str) or model != "gpt2":
         raise ModelUnsupportedError(
             f"tokenizer.ggml.model {_shown(model)} is not supported",
             hint="Supported: 'gpt2' (byte-level BPE)",

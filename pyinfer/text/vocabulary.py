@@ -235,9 +235,8 @@ class TokenizerParts:
 
 def check_token_id(value: object, n_tokens: int, what: str) -> int:
     """Return ``value`` if it is an id below ``n_tokens``, else raise ModelFormatError."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if isinstance(value, bool) or not isinstance(value, int):
         raise ModelFormatError(f"{what} must be an integer, found {type(value).__name__}")
-    number = value.__index__()
-    if not 0 <= number < n_tokens:
+    if not 0 <= value < n_tokens:
         raise ModelFormatError(f"{what} is not an id below {n_tokens:,}")
-    return int(number)
+    return value

@@ -13,6 +13,7 @@ import pytest
 from pyinfer import SamplingParams, load
 from pyinfer.convert.to_folder import gguf_to_folder
 from pyinfer.convert.to_gguf import folder_to_gguf, stored_float
+from pyinfer.convert.tokenizer_files import tokenizer_files
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError, UsageError
 from pyinfer.load.checkpoint import Checkpoint, open_checkpoint
 from pyinfer.load.safetensors import open_folder_tensors
@@ -21,7 +22,8 @@ from pyinfer.quant.plan import FileRules, parse_override
 from pyinfer.text.folder_tokenizer import read_folder
 
 from ..checkpoints import from_bf16, gguf_tensor_name, random_config, random_weights, write_folder
-from ..vocabulary import N_TOKENS
+from ..load.gguf_bytes import ARR, F32, U32, Array, build, small_pairs, small_tensors
+from ..vocabulary import N_TOKENS, gguf_vocabulary
 
 YARN = {"factor": 4.0, "original_max_position_embeddings": 1024, "beta_fast": 16.0}
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -144,6 +146,23 @@ def test_the_metadata_says_what_others_ask_for(tmp_path: Path) -> None:
     assert types[0] == kind.NORMAL
     assert types[-1] == kind.UNUSED
     assert value["tokenizer.chat_template"]
+
+
+def test_metadata_of_the_wrong_type_stays_out_of_the_folder(tmp_path: Path) -> None:
+    pairs = [
+        *(pair for pair in small_pairs() if not str(pair[0]).startswith("tokenizer.")),
+        ("general.sampling.temp", ARR, Array(F32, [1.0, 2.0])),
+        ("general.sampling.top_p", F32, float("nan")),
+        ("general.sampling.top_k", U32, 7),
+    ]
+    path = tmp_path / "m.gguf"
+    path.write_bytes(build(pairs, small_tensors(), alignment=64).data)
+    convert(path, tmp_path / "folder", "f32")
+    written = json.loads((tmp_path / "folder" / "generation_config.json").read_text())
+    assert written == {"do_sample": True, "top_k": 7}
+    for padding in (np.array([1, 2]), "x", None):
+        metadata = {**gguf_vocabulary(N_TOKENS), "tokenizer.ggml.padding_token_id": padding}
+        assert tokenizer_files(metadata)["tokenizer_config.json"]["pad_token"] is None
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "q8_0", "q4_0"])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
-from pyinfer.load.checkpoint import open_checkpoint
-from pyinfer.load.gguf import GgufFile
+from pyinfer.load.checkpoint import GgufTokenizer, open_checkpoint
+from pyinfer.text.tokenizer import Tokenizer
 
 from ..checkpoints import random_config, write_folder
 
@@ -24,6 +24,14 @@ def test_the_corpus_is_there() -> None:
     assert len(FILES) >= 28
 
 
+def open_whole(path: Path) -> None:
+    """Open a model, and the tokenizer inside a GGUF file."""
+    with open_checkpoint(path) as model:
+        source = model.tokenizer_source()
+    if isinstance(source, GgufTokenizer):
+        Tokenizer.from_gguf(source.metadata)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_refused(path: Path, tmp_path: Path) -> None:
     write_folder(tmp_path, random_config())
@@ -33,7 +41,7 @@ def test_refused(path: Path, tmp_path: Path) -> None:
         shutil.copy(path, tmp_path / "config.json")
     tracemalloc.start()
     with pytest.raises((ModelFormatError, ModelUnsupportedError)) as caught:
-        GgufFile(path) if path.suffix == ".gguf" else open_checkpoint(tmp_path)
+        open_whole(path if path.suffix == ".gguf" else tmp_path)
     assert tracemalloc.get_traced_memory()[1] < 4 * path.stat().st_size + (16 << 20)
     tracemalloc.stop()
     assert str(caught.value).isprintable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,12 +31,12 @@ def refuse(path: Path, match: str) -> None:
     assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
 
 
-def part(path: Path, number: int, count: int, tensors: list[str], total: int = 2) -> None:
+def part(path: Path, number: int, count: int, tensors: list[str], total: Any = 2) -> None:
     pairs = [
         ("general.architecture", STR, "qwen2"),
         ("split.no", U16, number),
         ("split.count", U16, count),
-        ("split.tensors.count", I32, total),
+        ("split.tensors.count", I32 if isinstance(total, int) else ARR, total),
     ]
     path.write_bytes(build(pairs, [Tensor(n, (1,), 0, bytes(4)) for n in tensors]).data)
 
@@ -83,6 +84,8 @@ def test_number_of_tensors(tmp_path: Path) -> None:
     part(tmp_path / "x-00001-of-00002.gguf", 0, 2, ["a"], total=3)
     part(tmp_path / "x-00002-of-00002.gguf", 1, 2, ["b"])
     refuse(tmp_path / "x-00001-of-00002.gguf", "is 3, the parts hold 2 tensors")
+    part(tmp_path / "x-00001-of-00002.gguf", 0, 2, ["a"], total=Array(I32, [2, 2]))
+    refuse(tmp_path / "x-00001-of-00002.gguf", "is a value of type ndarray, the parts hold 2")
     part(tmp_path / "x-00001-of-00002.gguf", 0, 2, ["a"])
     for file in open_gguf(tmp_path / "x-00001-of-00002.gguf"):
         file.close()

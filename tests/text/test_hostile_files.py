@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -247,6 +248,8 @@ BAD_GGUF: list[tuple[str, Change, type[PyinferError]]] = [
     ("merge to a control token", lambda m: _spell_control(m), ModelFormatError),
     ("bos outside", lambda m: m.update({T + "bos_token_id": 274}), ModelFormatError),
     ("eos a text", lambda m: m.update({T + "eos_token_id": "1"}), ModelFormatError),
+    ("eos an array", lambda m: m.update({T + "eos_token_id": np.array([1, 2])}), ModelFormatError),
+    ("model an array", lambda m: m.update({T + "model": np.array([1, 2])}), ModelUnsupportedError),
     ("add_bos a number", lambda m: m.update({T + "add_bos_token": 1}), ModelFormatError),
     ("template a number", lambda m: m.update({"tokenizer.chat_template": 1}), ModelFormatError),
     (
