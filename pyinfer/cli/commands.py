@@ -33,6 +33,7 @@ COMMANDS = {
     "pull": "bring a model of the hub into the store",
     "list": "list the models on this machine",
     "show": "show what a model is",
+    "create": "make a model from a Modelfile",
     "cp": "give a model of the store a second name",
     "rm": "remove models from the store",
     "cache": "list or remove packed weights",

@@ -25,6 +25,7 @@ def add_arguments(parser: Parser) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("model", help=MODEL_FORMS)
     parser.add_argument("--template", action="store_true", help="print the chat template only")
+    parser.add_argument("--modelfile", action="store_true", help="print a Modelfile of it only")
     parser.add_argument("--license", action="store_true", help="print the license only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
@@ -44,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
 
         with ProgressBar("Verifying", "bytes") as bar:
             verify_model(model, bar.report)
-    if options.template or options.license:
-        text = details.template if options.template else details.license
+    if options.template or options.license or options.modelfile:
+        text = _part(options, model, details)
         text = text.rstrip() + "\n" if text.strip() else ""
     elif options.json:
         text = json.dumps(_facts(model, details), indent=1) + "\n"
@@ -55,6 +56,17 @@ def run(options: argparse.Namespace) -> int:
             text += "\n  Every stored file has its hash.\n"
     put(sys.stdout, visible(text) if is_terminal(sys.stdout) else text)
     return 0
+
+
+def _part(options: argparse.Namespace, model: ResolvedModel, details: ModelDetails) -> str:
+    settings = model.settings
+    if options.template:
+        return settings.template or details.template
+    if options.modelfile:
+        from pyinfer.store.modelfile import write_modelfile
+
+        return write_modelfile(settings, str(model.path if model.source == "path" else model.name))
+    return "\n\n".join((*settings.licenses, details.license))
 
 
 def _facts(model: ResolvedModel, details: ModelDetails) -> dict[str, object]:
@@ -81,6 +93,9 @@ def _facts(model: ResolvedModel, details: ModelDetails) -> dict[str, object]:
             **dict(model.settings.parameters),
         },
         "system": model.settings.system,
+        "template": model.settings.template or details.template,
+        "messages": [dict(message) for message in model.settings.messages],
+        "parent": model.settings.parent,
     }
 
 
@@ -108,9 +123,10 @@ def _page(model: ResolvedModel, details: ModelDetails) -> str:
                              for name, value in model.settings.parameters.items()}  # fmt: skip
     if model.settings.system:
         sections["System"] = {" ".join(model.settings.system.split())[:70]: ""}
-    if details.license:
-        sections["License"] = {line: "" for line in details.license.splitlines()[:2] if line}
-    lines: list[str] = []
+    licenses = (*model.settings.licenses, details.license)
+    if lines := [line for text in licenses for line in text.splitlines()[:2] if line]:
+        sections["License"] = dict.fromkeys(lines, "")
+    lines = []
     for title, rows in sections.items():
         lines += [f"  {title}"]
         lines += [f"    {name:<20}{value}".rstrip() for name, value in rows.items()]

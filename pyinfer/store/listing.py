@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyinfer.errors import ModelUnsupportedError, PyinferError
+from pyinfer.errors import PyinferError
 from pyinfer.store.hub_cache import cached_models
 from pyinfer.store.local import Store
+from pyinfer.store.model_settings import ModelSettings
 from pyinfer.store.ollama import ollama_models
 from pyinfer.store.resolve import Source
 
@@ -29,6 +30,9 @@ class ListedModel:
     source : "store", "hub cache" or "ollama"
     path : Path
         What the loader opens.
+    digest : str
+        64 hexadecimal digits; the same for the same files and settings.
+    settings : ModelSettings
     """
 
     name: str
@@ -37,6 +41,8 @@ class ListedModel:
     modified: float
     source: Source
     path: Path
+    digest: str
+    settings: ModelSettings = field(default_factory=ModelSettings)
 
 
 def list_models() -> list[ListedModel]:
@@ -54,8 +60,18 @@ def _own() -> list[ListedModel]:
         except PyinferError:
             continue
         manifest = model.manifest
-        identity, size = manifest.identity[:12], manifest.size
-        listed.append(ListedModel(str(model.name), identity, size, model.modified, "store", path))
+        listed.append(
+            ListedModel(
+                str(model.name),
+                manifest.digest[:12],
+                manifest.size,
+                model.modified,
+                "store",
+                path,
+                manifest.digest,
+                manifest.settings,
+            )
+        )
     return listed
 
 
@@ -68,7 +84,9 @@ def _cached() -> list[ListedModel]:
         except OSError:
             continue
         name, identity = str(model.reference), model.commit[:12]
-        listed.append(ListedModel(name, identity, sum(sizes), modified, "hub cache", model.path))
+        listed.append(
+            ListedModel(name, identity, sum(sizes), modified, "hub cache", model.path, model.digest)
+        )
     return listed
 
 
@@ -77,7 +95,8 @@ def _ollama() -> list[ListedModel]:
     for model in ollama_models():
         try:
             model.check_runs()
-        except ModelUnsupportedError:
+            settings = model.settings()
+        except PyinferError:
             continue
         listed.append(
             ListedModel(
@@ -87,6 +106,8 @@ def _ollama() -> list[ListedModel]:
                 model.modified,
                 "ollama",
                 model.model.path,
+                model.identity,
+                settings,
             )
         )
     return listed

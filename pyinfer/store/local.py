@@ -40,6 +40,8 @@ from pyinfer.store.places import store_root
 
 MAX_ENTRIES = 65_536
 STALE_SECONDS = 14 * 86_400
+UPLOAD_SECONDS = 3_600
+_UPLOAD = "uploaded-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,18 @@ class Store:
                 return path  # the same name in other letters
         return self._manifests / name.host / name.namespace / name.name / f"{name.tag}.json"
 
+    def keep_upload(self, digest: str) -> None:
+        """Spare a blob that no model needs yet from the clean-up for an hour.
+
+        Raises
+        ------
+        StoreIOError, StoreFullError
+            The mark cannot be written.
+        """
+        self.prepare()
+        with storage_errors("the store"):
+            write_file(self.partial / f"{_UPLOAD}{self.blob(digest).name}", b"")
+
     def copy(self, source: ModelName, target: ModelName) -> StoredModel:
         """Give a model a second name; no weight is copied.
 
@@ -314,6 +328,7 @@ class Store:
         for folder in _children(self._snapshots):
             if folder.name not in snapshots and not self._drop_snapshot(folder):
                 needed |= {link.readlink().name for link in folder.iterdir() if link.is_symlink()}
+        needed |= self._uploads()
         freed = 0
         for blob in _children(self.blobs):
             if blob.name not in needed:
@@ -326,6 +341,18 @@ class Store:
             for left in folder.glob(f"{TEMPORARY}*"):
                 _delete(left)
         return freed
+
+    def _uploads(self) -> set[str]:
+        """Names of the blobs that were uploaded lately."""
+        names = set()
+        for mark in _children(self.partial):
+            with contextlib.suppress(OSError):
+                if mark.name.startswith(_UPLOAD):
+                    if time.time() - mark.lstat().st_mtime < UPLOAD_SECONDS:
+                        names.add(mark.name.removeprefix(_UPLOAD))
+                    else:
+                        _delete(mark)
+        return names
 
     def _drop_snapshot(self, folder: Path) -> bool:
         """Remove a snapshot that nobody reads; False if somebody does."""

@@ -55,6 +55,10 @@ class PullEvent:
         Which one of how many files.
     done, total : int
         Bytes of all files that are here, and in all.
+    digest : str
+        ``sha256:`` or ``sha1:`` and the hash that the file must have; empty where not known.
+    before, size : int
+        Bytes of the files before it, and its own.
     """
 
     status: str
@@ -63,6 +67,9 @@ class PullEvent:
     count: int = 0
     done: int = 0
     total: int = 0
+    digest: str = ""
+    before: int = 0
+    size: int = 0
 
 
 Progress = Callable[[PullEvent], None]
@@ -154,7 +161,11 @@ def _fetch_all(
     for number, entry in enumerate(entries, 1):
         name = check_file_name(entry.path.rpartition("/")[2])
 
-        report = _reporter(tell, PullEvent("", name, number, len(entries), before, total))
+        digest = f"sha256:{entry.sha256}" if entry.sha256 else f"sha1:{entry.git_sha1}"
+        at = PullEvent(
+            "", name, number, len(entries), before, total, digest, before=before, size=entry.size
+        )
+        report = _reporter(tell, at)
         expected = Expected(name, entry.size, entry.sha256, entry.git_sha1)
         url = file_url(transport, reference, listing.commit, entry.path)
         stored.append(fetch_file(transport, url, store, expected, report))
@@ -226,7 +237,7 @@ def import_files(
     name, selector = parse_name(model), ""
     if is_hub_reference(model):
         selector = parse_hub_reference(model).selector
-    folder, chosen = _choose_local(path, selector)
+    folder, chosen = choose_local(path, selector)
     with open_checkpoint(folder / chosen.files[0] if chosen.kind == "gguf" else folder):
         pass  # whole and sound
     if not name.tag and is_hub_reference(model):
@@ -247,7 +258,14 @@ def import_files(
         return store.add(name, manifest)
 
 
-def _choose_local(path: Path, selector: str) -> tuple[Path, Selection]:
+def choose_local(path: Path, selector: str) -> tuple[Path, Selection]:
+    """The folder and the files of a model that was copied by hand.
+
+    Raises
+    ------
+    ModelNotFoundError, StoreIOError
+        There is none; it cannot be read.
+    """
     with storage_errors(f"reading {path.name}"):
         if path.is_file():
             names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]

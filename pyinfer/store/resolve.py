@@ -23,6 +23,10 @@ from pyinfer.store.names import (
 )
 from pyinfer.store.ollama import find_ollama, ollama_models
 
+#: Names of the embedded model, unless a model of the user has them.
+EMBEDDED_NAMES = ("demo", "demo:latest", "pyinfer-demo", "pyinfer-demo:latest")
+EMBEDDED = Path(__file__).parent.parent / "demo"
+
 Source = Literal["path", "store", "hub cache", "ollama"]
 
 
@@ -61,7 +65,7 @@ def resolve_model(model: str | Path | ResolvedModel) -> ResolvedModel:
     """Find a model on this machine; nothing is downloaded.
 
     A path that exists wins over a name. Names are looked up in the own store, the cache of
-    ``huggingface_hub`` and the Ollama store, in this order.
+    ``huggingface_hub`` and the Ollama store, in this order; ``demo`` is the embedded model.
 
     Parameters
     ----------
@@ -100,6 +104,8 @@ def resolve_model(model: str | Path | ResolvedModel) -> ResolvedModel:
     path = Path(model)
     if path.exists():
         return _from_path(path)
+    if model.lower() in EMBEDDED_NAMES:
+        return _from_path(EMBEDDED)
     raise ModelNotFoundError(
         f"{model!r} is neither a file or folder nor the name of a model here",
         hint=_suggestion(model),

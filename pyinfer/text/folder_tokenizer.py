@@ -306,3 +306,8 @@ def _chat_template(folder: Path, config: dict[str, Any]) -> str | None:
             f"{where} has {len(text.encode()):,} bytes, the limit is {MAX_TEMPLATE_BYTES:,}"
         )
     return text
+
+
+def read_chat_template(folder: Path) -> str | None:
+    """The chat template of a folder, without its tokenizer; errors as :func:`read_folder`."""
+    return _chat_template(folder, _read_object(folder, "tokenizer_config.json"))
