@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as Rows
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -47,6 +48,25 @@ _GROUP_NS = 2_000_000
 _FAST_STEP_NS = 1_000_000
 
 
+@dataclass(slots=True)
+class Counters:
+    """What an engine has done so far.
+
+    Attributes
+    ----------
+    steps : int
+    step_tokens : int
+        Tokens of the latest step.
+    evaluated_tokens, generated_tokens : int
+        Tokens that went through the model, and tokens that it chose.
+    """
+
+    steps: int = 0
+    step_tokens: int = 0
+    evaluated_tokens: int = 0
+    generated_tokens: int = 0
+
+
 class Engine:
     """Runs requests on a model.
 
@@ -67,6 +87,10 @@ class Engine:
         Limit for steps that only evaluate prompts; see :class:`Pacer`.
     clock : callable
         Nanoseconds; replaced in tests.
+
+    Attributes
+    ----------
+    counters : Counters
     """
 
     def __init__(
@@ -101,6 +125,7 @@ class Engine:
         self._sequences: dict[int, Sequence] = {}
         self._arrivals = 0
         self._in_step: Plan = []
+        self.counters = Counters()
 
     @property
     def limits(self) -> EngineLimits:
@@ -232,6 +257,10 @@ class Engine:
             else:
                 decoding += count
         now_after = clock()
+        counters = self.counters
+        counters.steps += 1
+        counters.step_tokens = decoding + prompt
+        counters.evaluated_tokens += decoding + prompt
         self.pacer.observe(decoding, prompt, now - started)
         fast = now_after - started < _FAST_STEP_NS
         for sequence, _ in plan:
@@ -286,6 +315,7 @@ class Engine:
         sequence.append(token)
         sequence.sampler.accept(token)
         sequence.unsent.append(token)
+        self.counters.generated_tokens += 1
         if params.logprobs is not None:
             sequence.unsent_logprobs.append(log_probabilities(row, token, params.logprobs))
         if token in sequence.end_ids:

@@ -47,6 +47,8 @@ class Scheduler:
         Both in order of arrival.
     preemptions : int
         How often a sequence was put back.
+    max_running : int
+        Most sequences that run at once, within the limits of a step.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Scheduler:
         self._copy_block = copy_block
         self._max_logit_rows = max_logit_rows
         # All running answers fit one step, so none waits for its turn.
-        self._max_running = min(max_running, max_logit_rows, max_step_tokens // SMALLEST_CHUNK)
+        self.max_running = min(max_running, max_logit_rows, max_step_tokens // SMALLEST_CHUNK)
         self._blocked = False
 
     def add(self, sequence: Sequence) -> None:
@@ -240,7 +242,7 @@ class Scheduler:
         self._blocked = False
 
     def _admit(self) -> None:
-        while self.waiting and len(self.running) < self._max_running:
+        while self.waiting and len(self.running) < self.max_running:
             sequence = self.waiting[0]
             if not self._take_in(sequence):
                 self._blocked = True

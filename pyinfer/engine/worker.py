@@ -92,6 +92,11 @@ class EngineWorker:
         self._thread.start()
 
     @property
+    def engine(self) -> Engine:
+        """The engine; to be looked at on its own thread only."""
+        return self._engine
+
+    @property
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive() and self.in_home_process

@@ -115,6 +115,11 @@ class Model:
         return self.limits.n_blocks
 
     @property
+    def cache_bytes(self) -> int:
+        """Memory of the whole cache pool, committed as it is used."""
+        return self.limits.n_blocks * cache_block_bytes(self.limits.kv_format, self.config)
+
+    @property
     def max_step_tokens(self) -> int:
         """Most tokens of one step."""
         return self.limits.max_step_tokens

@@ -84,10 +84,8 @@ class EngineStats:
     prefix_queries, prefix_hits : int
         Prompt tokens that were looked up and found.
     preemptions, steps : int
-    prompt_tokens, generated_tokens : int
-        Evaluated and sampled so far.
-    step_tokens : int
-        Tokens of the latest step.
+    evaluated_tokens, generated_tokens : int
+        Tokens that went through the model, and tokens that it chose.
     """
 
     running: int = 0
@@ -98,9 +96,8 @@ class EngineStats:
     prefix_hits: int = 0
     preemptions: int = 0
     steps: int = 0
-    prompt_tokens: int = 0
+    evaluated_tokens: int = 0
     generated_tokens: int = 0
-    step_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
