@@ -157,6 +157,8 @@ class AnswerBuilder:
         Tokens that end the answer; never part of the text.
     starts_in_reasoning : bool
         The prompt ended with the opening tag.
+    split : bool
+        False leaves the reasoning and its tags in the content; its tokens are counted all the same.
     """
 
     def __init__(
@@ -166,10 +168,12 @@ class AnswerBuilder:
         end_ids: Iterable[int],
         *,
         starts_in_reasoning: bool,
+        split: bool = True,
     ) -> None:
         self._detokenizer = None if tokenizer is None else Detokenizer(tokenizer)
         self._matcher = StopMatcher(tuple(stops))
         self._parser = ReasoningParser(starts_in_reasoning)
+        self._split = split
         self._end_ids = frozenset(end_ids)
         self._texts: dict[Kind, list[str]] = {"reasoning": [], "content": []}
         self.token_ids: list[int] = []
@@ -188,14 +192,23 @@ class AnswerBuilder:
         parts = self._parser.push(text) if text else []
         if inside or self._parser.in_reasoning:
             self.reasoning_tokens += 1
-        return self._chunks(parts, token)
+        return self._chunks(parts if self._split else _whole(text), token)
+
+    @property
+    def holding(self) -> bool:
+        """Whether text is held back that a later piece may show."""
+        if self._detokenizer is None or self._matcher.stopped:
+            return False
+        held = self._detokenizer.holding or self._matcher.holding
+        return held or (self._split and self._parser.holding)
 
     def finish(self) -> list[Chunk]:
         """Return what was held back; the answer is complete."""
         if self._detokenizer is None:
             return []
         text = self._matcher.push(self._detokenizer.finish())[0] + self._matcher.finish()
-        return self._chunks([*self._parser.push(text), *self._parser.finish()], None)
+        parts = [*self._parser.push(text), *self._parser.finish()]
+        return self._chunks(parts if self._split else _whole(text), None)
 
     def _chunks(self, parts: list[tuple[Kind, str]], token: int | None) -> list[Chunk]:
         for kind, text in parts:
@@ -237,3 +250,7 @@ class AnswerBuilder:
             ),
             logprobs=self.logprobs or None,
         )
+
+
+def _whole(text: str) -> list[tuple[Kind, str]]:
+    return [("content", text)] if text else []

@@ -8,7 +8,7 @@ ignored; a key that would change the computation in a way that is not supported 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyinfer.config_fields import (
@@ -314,6 +314,8 @@ class GenerationDefaults:
         Start token, None if the files name none.
     eos_token_ids : tuple of int
         Tokens that end an answer, ascending.
+    stated : tuple of str
+        Which of the sampling values the file gives.
     """
 
     temperature: float = 0.6
@@ -322,6 +324,7 @@ class GenerationDefaults:
     repetition_penalty: float = 1.0
     bos_token_id: int | None = None
     eos_token_ids: tuple[int, ...] = ()
+    stated: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def from_hf(
@@ -346,8 +349,10 @@ class GenerationDefaults:
         ).token_ids("eos_token_id", vocab_size)
         defaults = cls()
         temperature = fields.number("temperature", 0, 2, defaults.temperature)
+        samples = fields.boolean("do_sample", True)
+        names = ("temperature", "top_p", "top_k", "repetition_penalty")
         return cls(
-            temperature=temperature if fields.boolean("do_sample", True) else 0.0,
+            temperature=temperature if samples else 0.0,
             top_p=fields.above("top_p", 0, 1, defaults.top_p),
             top_k=fields.integer("top_k", 0, MAX_VOCAB, defaults.top_k),
             repetition_penalty=fields.above(
@@ -355,6 +360,11 @@ class GenerationDefaults:
             ),
             bos_token_id=bos[0] if bos else None,
             eos_token_ids=eos,
+            stated=tuple(
+                name
+                for name in names
+                if fields.present(name) or (name == "temperature" and not samples)
+            ),
         )
 
     @classmethod

@@ -166,11 +166,18 @@ class HeadersTooLarge(PyinferError):  # noqa: N818
 
 
 class QueueFullError(PyinferError):
-    """Too many requests are waiting."""
+    """Too many requests are waiting.
+
+    Attributes
+    ----------
+    retry_after : int
+        Seconds after which it is worth trying again.
+    """
 
     code = "queue_full"
     http_status = 503
     exit_code = 6
+    retry_after = 1
 
 
 class UnavailableError(PyinferError):

@@ -65,6 +65,8 @@ def load_model(
     kv_type: str | None = None,
     progress: Progress | None = None,
     packed_cache: bool | str | Path = False,
+    reserved: int = 0,
+    max_logit_rows: int | None = None,
 ) -> LoadedModel:
     """Load a checkpoint folder or a GGUF file.
 
@@ -88,6 +90,10 @@ def load_model(
     packed_cache : bool, str or Path
         Keep the packed weights in a file and map it the next time: True in the default folder, a
         path in that one. See :mod:`pyinfer.load.packed_cache`.
+    reserved : int
+        Bytes of the available memory that others have been promised.
+    max_logit_rows : int, optional
+        So many sequences may be answered in one step, if that is more than the default.
 
     Raises
     ------
@@ -100,7 +106,7 @@ def load_model(
         ``dtype``, ``threads``, ``ctx_size``, ``isa`` or ``kv_type`` is no valid choice.
     """
     choose_isa(isa)  # a wrong name should not cost a header parse
-    sizes = _Sizes(threads, ctx_size, isa, kv_type)
+    sizes = _Sizes(threads, ctx_size, isa, kv_type, reserved, max_logit_rows)
     cache = _cache(packed_cache)
     key = None if cache is None else cache.key(Path(path), dtype)
     if cache is None or key is None:
@@ -120,13 +126,17 @@ class _Sizes:
     ctx_size: int | None
     isa: str | None
     kv_type: str | None
+    reserved: int
+    max_logit_rows: int | None
 
     def limits(
         self, config: ModelConfig, formats: dict[str, str], weights: int, threads: int
     ) -> StepLimits:
         """Context and cache that fit the memory."""
         kv_format = _kv_format(self.kv_type, formats, config)
-        return _limits(config, formats, weights, self.ctx_size, kv_format, threads)
+        rows = max(StepLimits(1, 1).max_logit_rows, self.max_logit_rows or 0)
+        available = available_memory() - self.reserved
+        return _limits(config, weights, self.ctx_size, kv_format, threads, available, rows)
 
     def choice(self, weight_bytes: int) -> ThreadChoice:
         """How many threads, and why."""
@@ -217,17 +227,17 @@ def _plan(checkpoint: Checkpoint, dtype: str | None) -> Plan:
 
 def _limits(
     config: ModelConfig,
-    formats: dict[str, str],
     weights: int,
     ctx_size: int | None,
     kv_format: str,
     threads: int,
+    available: int,
+    rows: int,
 ) -> StepLimits:
     """Choose the context and compare the memory it needs with what is available."""
-    available = available_memory()
     per_block = cache_block_bytes(kv_format, config)
     longest = min(config.max_position, DEFAULT_CONTEXT if ctx_size is None else max(1, ctx_size))
-    fixed = weights + _step_bytes(config, longest, threads)
+    fixed = weights + _step_bytes(config, longest, threads, rows)
     spare_blocks = int(max(0, available * MEMORY_SHARE - fixed) // per_block)
     if ctx_size is None:
         context = min(config.max_position, DEFAULT_CONTEXT, max(spare_blocks, 1) * BLOCK_TOKENS)
@@ -249,7 +259,7 @@ def _limits(
             "model",
         )
     pool = max(blocks, min(blocks * MAX_POOL_CONTEXTS, spare_blocks))
-    return StepLimits(context=context, n_blocks=pool, kv_format=kv_format)
+    return StepLimits(context=context, n_blocks=pool, kv_format=kv_format, max_logit_rows=rows)
 
 
 def _kv_format(wanted: str | None, formats: dict[str, str], config: ModelConfig) -> str:
@@ -269,12 +279,12 @@ def _kv_format(wanted: str | None, formats: dict[str, str], config: ModelConfig)
     return wanted
 
 
-def _step_bytes(config: ModelConfig, context: int, threads: int) -> int:
+def _step_bytes(config: ModelConfig, context: int, threads: int, logit_rows: int) -> int:
     """Bound of the buffers of one step."""
     rows = StepLimits(1, 1).max_step_tokens
     widths = 3 * config.hidden_size + 4 * config.n_heads * config.head_dim
     widths += 3 * config.intermediate_size
-    logits = StepLimits(1, 1).max_logit_rows * config.vocab_size
+    logits = logit_rows * config.vocab_size
     attention = attention_bytes(
         n_heads=config.n_heads,
         n_kv_heads=config.n_kv_heads,
@@ -349,11 +359,13 @@ def model_need(path: str | Path, dtype: str | None = None) -> ModelNeed:
         if "lm_head.weight" in formats:  # of a separate embedding one row is read
             read = {n: fmt for n, fmt in formats.items() if n != "model.embed_tokens.weight"}
         block = cache_block_bytes(_kv_format(None, formats, checkpoint.config), checkpoint.config)
+        limits = StepLimits(1, BLOCK_TOKENS)
+        rows, threads = limits.max_logit_rows, default_threads().count
         return ModelNeed(
             checkpoint.config,
             formats,
             weights,
             arena_bytes(checkpoint, read),
             block / BLOCK_TOKENS,
-            weights + _step_bytes(checkpoint.config, BLOCK_TOKENS, default_threads().count) + block,
+            weights + _step_bytes(checkpoint.config, BLOCK_TOKENS, threads, rows) + block,
         )

@@ -214,4 +214,5 @@ def _config(data: dict[str, Any]) -> ModelConfig:
 
 def _generation(data: dict[str, Any]) -> GenerationDefaults:
     data["eos_token_ids"] = tuple(data["eos_token_ids"])
+    data["stated"] = tuple(data.get("stated", ()))
     return GenerationDefaults(**data)

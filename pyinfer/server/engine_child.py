@@ -190,7 +190,14 @@ def hook_factory(tokenizer: Tokenizer | None) -> Any:
 
 def _ready(parts: ModelParts, engine: Engine) -> Ready:
     running = engine.scheduler.max_running
-    return Ready(parts.info, parts.defaults, engine.limits, running, parts.model.cache_bytes)
+    return Ready(
+        parts.info,
+        parts.defaults,
+        engine.limits,
+        running,
+        parts.model.cache_bytes,
+        resident_bytes(),
+    )
 
 
 def _stats(engine: Engine) -> EngineStats:

@@ -58,6 +58,8 @@ class Ready:
         Most sequences that run at once.
     pool_bytes : int
         Memory of the whole key/value cache; committed only as it is used.
+    memory : int
+        Bytes of physical memory that the process holds now.
     """
 
     info: ModelInfo
@@ -65,6 +67,7 @@ class Ready:
     limits: EngineLimits
     max_running: int
     pool_bytes: int
+    memory: int
 
 
 @dataclass(frozen=True, slots=True)

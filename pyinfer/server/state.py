@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -150,6 +151,8 @@ class RequestRecord:
     gaps_ns : list of (int, int)
         Nanoseconds between deliveries of tokens and how many tokens came with each.
     truncated_messages, preemptions : int
+    arrived_ns : int
+        ``time.perf_counter_ns()`` of the arrival.
     """
 
     request_id: str
@@ -170,3 +173,4 @@ class RequestRecord:
     gaps_ns: list[tuple[int, int]] = field(default_factory=list)
     truncated_messages: int = 0
     preemptions: int = 0
+    arrived_ns: int = field(default_factory=time.perf_counter_ns)

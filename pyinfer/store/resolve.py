@@ -112,6 +112,20 @@ def resolve_model(model: str | Path | ResolvedModel) -> ResolvedModel:
     )
 
 
+def resolve_name(name: str) -> ResolvedModel:
+    """As :func:`resolve_model`, but never a path: for names that strangers send.
+
+    Raises
+    ------
+    ModelNotFoundError, InvalidNameError, ModelFormatError
+        Nothing of that name; no name at all; the store's entry is damaged.
+    """
+    found = _by_name(name)
+    if found is None:
+        raise ModelNotFoundError(f"model {name!r} not found")
+    return found
+
+
 def _from_path(path: Path) -> ResolvedModel:
     return ResolvedModel(path.name, path, "path")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pyinfer.errors import ModelUnsupportedError, RequestError
 from pyinfer.text.control_guard import ControlGuard
-from pyinfer.text.messages import normalize_messages
+from pyinfer.text.messages import begun_answer, normalize_messages
 from pyinfer.text.r1_format import format_r1, recognise_r1
 from pyinfer.text.reasoning import CLOSE_TAG, OPEN_TAG
 from pyinfer.text.template_sandbox import render_sandboxed
@@ -152,6 +152,39 @@ class ChatTemplate:
         guard = ControlGuard(tokenizer.added_tokens, self.source)
         text = self._render(guard, messages, add_generation_prompt, think, tools, variables)
         inside = add_generation_prompt and text.rstrip().endswith(OPEN_TAG)
+        return ChatPrompt(guard.restore(text), encode_guarded(tokenizer, guard, text), inside)
+
+    def continuation(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        think: bool | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        variables: Mapping[str, bool] | None = None,
+    ) -> ChatPrompt:
+        """Render a conversation whose last message, an answer that goes on, stays open.
+
+        Reasoning of that message (in a field of its own, or in tags at the begin of the content)
+        is kept. For the other arguments and the errors see :meth:`prompt`.
+
+        Raises
+        ------
+        RequestError
+            The last message is not one of the assistant with text.
+        """
+        reasoning, content = begun_answer(messages)
+        tokenizer = self._tokenizer
+        guard = ControlGuard(tokenizer.added_tokens, self.source)
+        guard.reserve([reasoning, content])
+        text = self._render(guard, messages[:-1], True, think, tools, variables)
+        if self.reasons and think is not False:
+            text = text.removesuffix(_THINK_LINE)
+        inside = reasoning is not None and not content
+        if reasoning is not None:
+            text = f"{text.removesuffix(_THINK_LINE + _NO_REASONING)}{_THINK_LINE}"
+            text += guard.protect(reasoning)
+            if content:
+                text = f"{text.removesuffix(chr(10))}\n{CLOSE_TAG}\n\n"
+        text += guard.protect(content)
         return ChatPrompt(guard.restore(text), encode_guarded(tokenizer, guard, text), inside)
 
     def _render(

@@ -53,7 +53,7 @@ class ControlGuard:
         """Return a copy of a JSON-like value with all its strings, keys included, made safe."""
         if not self._tokens:
             return value
-        self._reserve(value)
+        self.reserve(value)
         return self._map(value)
 
     def restore(self, text: str) -> str:
@@ -62,17 +62,18 @@ class ControlGuard:
             return text
         return text.translate({ord(char): name for name, char in self._stand_ins.items()})
 
-    def _reserve(self, value: Any) -> None:
+    def reserve(self, value: Any) -> None:
+        """Use no stand-in that occurs in ``value``, which is protected later."""
         if isinstance(value, str):
             if not value.isascii():
                 self._used.update(char for char in value if ord(char) >= _PRIVATE_USE.start)
         elif isinstance(value, dict):
             for key, item in value.items():
-                self._reserve(key)
-                self._reserve(item)
+                self.reserve(key)
+                self.reserve(item)
         elif isinstance(value, list):
             for item in value:
-                self._reserve(item)
+                self.reserve(item)
 
     def _map(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyinfer.errors import RequestError
@@ -31,6 +31,31 @@ def normalize_messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, 
     if isinstance(messages, (str, bytes, Mapping)) or not hasattr(messages, "__iter__"):
         raise RequestError("messages must be a list of objects with role and content")
     return [_message(message, f"messages[{n}]") for n, message in enumerate(messages)]
+
+
+def begun_answer(messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, str]:
+    """Reasoning (None for none) and content of the last message, which is to be continued.
+
+    Raises
+    ------
+    RequestError
+        It is not one of the assistant, or it has tool calls or no text.
+    """
+    last = messages[-1] if messages else None
+    if not isinstance(last, Mapping) or last.get("role") != "assistant" or last.get("tool_calls"):
+        raise RequestError("the last message must be an answer of the assistant to be continued")
+    where = f"messages[{len(messages) - 1}]"
+    content = _text(last.get("content"), f"{where}: content") or ""
+    found = [_text(last.get(key), f"{where}: {key}") for key in _REASONING_FIELDS]
+    reasoning = next((text for text in found if text), None)
+    head, tag, tail = content.partition(OPEN_TAG)
+    if tag and not head.strip():
+        thought, closed, content = tail.partition(CLOSE_TAG)
+        reasoning = reasoning or thought.lstrip("\n")
+        content = content.lstrip() if closed else ""
+    if not content and not reasoning:
+        raise RequestError(f"{where}: there is nothing to be continued")
+    return reasoning, content
 
 
 def _message(message: object, where: str) -> dict[str, Any]:

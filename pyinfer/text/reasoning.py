@@ -37,6 +37,11 @@ class ReasoningParser:
         """Whether the next text is reasoning, as far as is known."""
         return self._state == "reasoning"
 
+    @property
+    def holding(self) -> bool:
+        """Whether text is held back."""
+        return bool(self._held)
+
     def push(self, text: str) -> list[Part]:
         """Take more text and return the parts that are settled, in order, none empty."""
         parts: list[Part] = []

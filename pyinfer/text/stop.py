@@ -36,6 +36,11 @@ class StopMatcher:
         #: The stop string that was found.
         self.found: str | None = None
 
+    @property
+    def holding(self) -> bool:
+        """Whether text is held back."""
+        return bool(self._held)
+
     def push(self, text: str) -> tuple[str, bool]:
         """Take more text; return what may be shown and whether a stop string was found.
 

@@ -1,0 +1,191 @@
+"""From a request to what the engine runs, and from the engine's events to those of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyinfer.answer import AnswerBuilder, Chunk, Generation
+from pyinfer.engine.limits import EngineLimits
+from pyinfer.engine.messages import End, Request, TokenLogprobs, Tokens
+from pyinfer.engine.params import SamplingParams
+from pyinfer.server.prompts import Prompt, build_prompt
+from pyinfer.server.spec import (
+    AnswerEvent,
+    Finished,
+    GenerateSpec,
+    Piece,
+    RequestRules,
+    ServedModel,
+)
+from pyinfer.text.reasoning import OPEN_TAG
+
+# Without a generation_config.json, models that reason are sampled as their authors recommend.
+_RECOMMENDED = ("temperature", "top_p", "top_k")
+_STATED = ("temperature", "top_p", "top_k", "repetition_penalty")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A checked request: its prompt and one engine request per answer, without ids."""
+
+    prompt: Prompt
+    params: SamplingParams
+    requests: list[Request]
+
+
+def prepare(
+    served: ServedModel, spec: GenerateSpec, limits: EngineLimits, default_budget: int | None = None
+) -> Prepared:
+    """Render, tokenise and check a request. Takes a while for long texts; thread-safe.
+
+    Raises
+    ------
+    RequestError, ContextLengthError, ModelUnsupportedError, ModelFormatError
+        The request cannot run.
+    """
+    params = sampling_params(served, spec)
+    context = spec.context if spec.context is not None else served.preset.context
+    whole = limits.context if context is None else min(context, limits.context)
+    prompt = build_prompt(served, spec, whole)
+    tokens = np.array(prompt.token_ids, np.int32)
+    budget = spec.reasoning_budget if spec.reasoning_budget is not None else default_budget
+    rules = RequestRules(
+        spec.grammar,
+        budget,
+        prompt.starts_in_reasoning,
+        served.template is not None and served.template.reasons,
+    )
+    requests = [
+        Request(
+            request_id=0,
+            tokens=tokens,
+            params=params,
+            choice=index,
+            context=whole,
+            stream=spec.stream,
+            reuse_prefix=spec.reuse_prefix,
+            rules=rules,
+        )
+        for index in range(spec.n)
+    ]
+    limits.check(requests[0])
+    return Prepared(prompt, params, requests)
+
+
+def sampling_params(served: ServedModel, spec: GenerateSpec) -> SamplingParams:
+    """What the request, the model's file, its ``generation_config.json`` and the dialect say.
+
+    In this order of precedence. A seed is drawn if nobody gives one, so that all answers of the
+    request report the same.
+    """
+    defaults = served.defaults
+    names: tuple[str, ...] = tuple(name for name in defaults.stated if name in _STATED)
+    if not names and served.template is not None and served.template.reasons:
+        names = _RECOMMENDED
+    stated = SamplingParams(**{name: getattr(defaults, name) for name in names})
+    fallback = SamplingParams(**spec.fallback)  # type: ignore[arg-type]
+    return spec.params.over(served.preset.params).over(stated).over(fallback).filled(defaults)
+
+
+class AnswerReader:
+    """Turns the engine's events of one answer into events for the client.
+
+    Parameters
+    ----------
+    served : ServedModel
+    spec : GenerateSpec
+    prepared : Prepared
+    index : int
+        Which of the answers.
+    load_ns : int
+        For the timings.
+    """
+
+    def __init__(
+        self,
+        served: ServedModel,
+        spec: GenerateSpec,
+        prepared: Prepared,
+        index: int,
+        load_ns: int,
+    ) -> None:
+        params = prepared.params
+        starts_in_reasoning = prepared.prompt.starts_in_reasoning
+        self._builder = AnswerBuilder(
+            served.tokenizer,
+            params.stop,
+            (*served.defaults.eos_token_ids, *params.stop_token_ids),
+            starts_in_reasoning=starts_in_reasoning,
+            split=spec.split_reasoning,
+        )
+        self._index = index
+        self._load_ns = load_ns
+        self._bytes_per_token = served.info.bytes_per_token
+        self._with_logprobs = params.logprobs is not None
+        # The tag stands in the prompt; who wants the text as a whole wants it in the answer.
+        restore = starts_in_reasoning and not spec.split_reasoning and spec.messages is not None
+        self._head = OPEN_TAG + "\n" if restore else ""
+        self._ids: list[int] = []
+        self._logprobs: list[TokenLogprobs | None] = []
+        self.generation: Generation | None = None
+
+    def tokens(self, event: Tokens) -> list[AnswerEvent]:
+        """Events for new tokens."""
+        events: list[AnswerEvent] = []
+        builder = self._builder
+        if event.logprobs is not None:
+            builder.logprobs += event.logprobs
+        for place, token in enumerate(event.ids):
+            self._ids.append(token)
+            if event.logprobs is not None:
+                self._logprobs.append(event.logprobs[place])
+            chunks = builder.push(token)
+            if chunks:
+                self._add(chunks, events)
+            elif not builder.holding:
+                self._drop()
+        return events
+
+    def end(self, event: End, reason: Any = None) -> list[AnswerEvent]:
+        """The last events; ``reason`` replaces that of a cancellation."""
+        events: list[AnswerEvent] = []
+        self._add(self._builder.finish(), events)
+        self.generation = self._builder.generation(
+            reason or event.reason,
+            event.cause if reason is None else "deadline",
+            event.stats,
+            load_ns=self._load_ns,
+            bytes_per_token=self._bytes_per_token,
+        )
+        finish: Any = self.generation.finish_reason
+        if finish != "cancelled":
+            events.append(Finished(self._index, finish, self.generation, []))
+        return events
+
+    def _drop(self) -> None:
+        self._ids.clear()
+        self._logprobs.clear()
+
+    def _add(self, chunks: list[Chunk], events: list[AnswerEvent]) -> None:
+        """Join chunks of one kind; the tokens so far belong to the last piece."""
+        for number, chunk in enumerate(chunks):
+            if not chunk.text and not self._head:
+                continue
+            text, self._head = self._head + chunk.text, ""
+            last = number == len(chunks) - 1
+            ids = self._ids.copy() if last else []
+            logprobs = self._logprobs.copy() if last and self._with_logprobs else []
+            if last:
+                self._drop()
+            piece = events[-1] if events else None
+            if isinstance(piece, Piece) and piece.kind == chunk.kind:
+                piece.text += text
+                piece.token_ids += ids
+                if piece.logprobs is not None:
+                    piece.logprobs += logprobs
+            else:
+                kept = logprobs if self._with_logprobs else None
+                events.append(Piece(self._index, chunk.kind, text, ids, kept))
