@@ -199,7 +199,7 @@ class AnswerBuilder:
         """Whether text is held back that a later piece may show."""
         if self._detokenizer is None or self._matcher.stopped:
             return False
-        held = self._detokenizer.holding or self._matcher.holding
+        held = self._detokenizer.incomplete or self._matcher.holding
         return held or (self._split and self._parser.holding)
 
     def finish(self) -> list[Chunk]:

@@ -36,11 +36,6 @@ class Detokenizer:
         """Whether the ids so far end inside a character."""
         return bool(self._decoder.getstate()[0])
 
-    @property
-    def holding(self) -> bool:
-        """Whether bytes of an incomplete character are held back."""
-        return bool(self._decoder.getstate()[0])
-
     def finish(self) -> str:
         """Return what is left: U+FFFD if the last character is incomplete. Starts anew."""
         text = self._decoder.decode(b"", final=True)
