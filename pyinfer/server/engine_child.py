@@ -25,7 +25,7 @@ from pyinfer.errors import EngineError, PyinferError
 from pyinfer.loading import ModelParts, load_parts, start_worker
 from pyinfer.server.engine_messages import LoadFailed, Loading, LoadOrder, Ready, Snapshot
 from pyinfer.server.state import EngineStats
-from pyinfer.text.stop_hook import StopHook
+from pyinfer.text.hooks import build_hooks
 from pyinfer.text.tokenizer import Tokenizer
 
 STATS_SECONDS = 0.05
@@ -181,9 +181,7 @@ def hook_factory(tokenizer: Tokenizer | None) -> Any:
     """Builds the rules of a request on the engine's thread."""
 
     def hooks(request: Request) -> Hooks | None:
-        if tokenizer is None or not request.params.stop:
-            return None
-        return StopHook(tokenizer, tuple(request.params.stop))
+        return None if tokenizer is None else build_hooks(request.rules, request.params, tokenizer)
 
     return hooks
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from pyinfer.answer import AnswerBuilder, Chunk, Generation
+from pyinfer.answer import AnswerBuilder, Chunk, Generation, Kind
 from pyinfer.engine.limits import EngineLimits
 from pyinfer.engine.messages import End, Request, TokenLogprobs, Tokens
 from pyinfer.engine.params import SamplingParams
@@ -17,10 +17,15 @@ from pyinfer.server.spec import (
     Finished,
     GenerateSpec,
     Piece,
-    RequestRules,
     ServedModel,
+    ToolCallArguments,
+    ToolCallStart,
 )
+from pyinfer.text.grammar_matcher import check_grammar
+from pyinfer.text.hooks import Rules
 from pyinfer.text.reasoning import OPEN_TAG
+from pyinfer.text.tool_parser import ToolArguments, ToolEvent, ToolStart, ToolText
+from pyinfer.text.tools import ToolPlan, plan_tools
 
 # Without a generation_config.json, models that reason are sampled as their authors recommend.
 _RECOMMENDED = ("temperature", "top_p", "top_k")
@@ -29,11 +34,15 @@ _STATED = ("temperature", "top_p", "top_k", "repetition_penalty")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A checked request: its prompt and one engine request per answer, without ids."""
+    """A checked request: its prompt and one engine request per answer, without ids.
+
+    ``plan`` says what to do about tools.
+    """
 
     prompt: Prompt
     params: SamplingParams
     requests: list[Request]
+    plan: ToolPlan | None
 
 
 def prepare(
@@ -49,14 +58,29 @@ def prepare(
     params = sampling_params(served, spec)
     context = spec.context if spec.context is not None else served.preset.context
     whole = limits.context if context is None else min(context, limits.context)
-    prompt = build_prompt(served, spec, whole)
-    tokens = np.array(prompt.token_ids, np.int32)
     budget = spec.reasoning_budget if spec.reasoning_budget is not None else default_budget
-    rules = RequestRules(
-        spec.grammar,
-        budget,
-        prompt.starts_in_reasoning,
-        served.template is not None and served.template.reasons,
+    template = served.template
+    if budget == 0 and template is not None and template.reasons and spec.think is not True:
+        spec = replace(spec, think=False)
+    plan = None
+    if template is not None and spec.messages is not None:
+        plan = plan_tools(
+            spec.tools,
+            spec.tool_choice,
+            spec.parallel_tool_calls,
+            template,
+            served.tokenizer,
+        )
+    grammar = spec.grammar if plan is None else plan.grammar(spec.grammar)
+    if grammar is not None:
+        check_grammar(grammar, served.tokenizer)
+    prompt = build_prompt(served, spec, whole, plan)
+    tokens = np.array(prompt.token_ids, np.int32)
+    rules = Rules(
+        grammar=grammar,
+        reasoning_budget=budget,
+        starts_in_reasoning=prompt.starts_in_reasoning,
+        extra_stops=() if plan is None else plan.extra_stops,
     )
     requests = [
         Request(
@@ -72,7 +96,7 @@ def prepare(
         for index in range(spec.n)
     ]
     limits.check(requests[0])
-    return Prepared(prompt, params, requests)
+    return Prepared(prompt, params, requests, plan)
 
 
 def sampling_params(served: ServedModel, spec: GenerateSpec) -> SamplingParams:
@@ -127,7 +151,9 @@ class AnswerReader:
         self._with_logprobs = params.logprobs is not None
         # The tag stands in the prompt; who wants the text as a whole wants it in the answer.
         restore = starts_in_reasoning and not spec.split_reasoning and spec.messages is not None
-        self._head = OPEN_TAG + "\n" if restore else ""
+        self._head = self._restored = OPEN_TAG + "\n" if restore else ""
+        self._tools = None if prepared.plan is None else prepared.plan.parser()
+        self._content: list[str] = []
         self._ids: list[int] = []
         self._logprobs: list[TokenLogprobs | None] = []
         self.generation: Generation | None = None
@@ -145,7 +171,7 @@ class AnswerReader:
             chunks = builder.push(token)
             if chunks:
                 self._add(chunks, events)
-            elif not builder.holding:
+            elif not builder.holding and self._tools is None:
                 self._drop()
         return events
 
@@ -153,16 +179,26 @@ class AnswerReader:
         """The last events; ``reason`` replaces that of a cancellation."""
         events: list[AnswerEvent] = []
         self._add(self._builder.finish(), events)
-        self.generation = self._builder.generation(
+        generation = self._builder.generation(
             reason or event.reason,
             event.cause if reason is None else "deadline",
             event.stats,
             load_ns=self._load_ns,
             bytes_per_token=self._bytes_per_token,
         )
-        finish: Any = self.generation.finish_reason
+        calls = []
+        if self._tools is not None:
+            self._sort(self._tools.finish(), [], [], events)
+            calls = self._tools.calls
+            generation = replace(generation, text="".join(self._content))
+        elif self._restored and not self._head:
+            generation = replace(generation, text=self._restored + generation.text)
+        self.generation = generation
+        finish: Any = generation.finish_reason
+        if finish == "stop" and calls:
+            finish = "tool_calls"
         if finish != "cancelled":
-            events.append(Finished(self._index, finish, self.generation, []))
+            events.append(Finished(self._index, finish, generation, calls))
         return events
 
     def _drop(self) -> None:
@@ -180,12 +216,48 @@ class AnswerReader:
             logprobs = self._logprobs.copy() if last and self._with_logprobs else []
             if last:
                 self._drop()
-            piece = events[-1] if events else None
-            if isinstance(piece, Piece) and piece.kind == chunk.kind:
-                piece.text += text
-                piece.token_ids += ids
-                if piece.logprobs is not None:
-                    piece.logprobs += logprobs
+            if self._tools is not None and chunk.kind == "content":
+                self._sort(self._tools.push(text), ids, logprobs, events)
             else:
-                kept = logprobs if self._with_logprobs else None
-                events.append(Piece(self._index, chunk.kind, text, ids, kept))
+                self._put(chunk.kind, text, ids, logprobs, events)
+
+    def _sort(
+        self,
+        found: list[ToolEvent],
+        ids: list[int],
+        logprobs: list[TokenLogprobs | None],
+        events: list[AnswerEvent],
+    ) -> None:
+        """Pass on what the parser of tool calls made of the content."""
+        for event in found:
+            if isinstance(event, ToolText):
+                self._content.append(event.text)
+                self._put("content", event.text, ids, logprobs, events)
+                ids, logprobs = [], []
+            elif isinstance(event, ToolStart):
+                events.append(ToolCallStart(self._index, event.call, event.id, event.name))
+            elif isinstance(event, ToolArguments):
+                last = events[-1] if events else None
+                if isinstance(last, ToolCallArguments) and last.call == event.call:
+                    last.text += event.text
+                else:
+                    events.append(ToolCallArguments(self._index, event.call, event.text))
+
+    def _put(
+        self,
+        kind: Kind,
+        text: str,
+        ids: list[int],
+        logprobs: list[TokenLogprobs | None],
+        events: list[AnswerEvent],
+    ) -> None:
+        """Add text to the last piece if that is of the same kind."""
+        piece = events[-1] if events else None
+        if isinstance(piece, Piece) and piece.kind == kind:
+            piece.text += text
+            piece.token_ids += ids
+            if piece.logprobs is not None:
+                piece.logprobs += logprobs
+        else:
+            kept = logprobs if self._with_logprobs else None
+            events.append(Piece(self._index, kind, text, ids, kept))

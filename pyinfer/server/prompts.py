@@ -10,6 +10,9 @@ from pyinfer.server.spec import GenerateSpec, ServedModel, bad_value
 from pyinfer.text.chat_template import ChatPrompt, ChatTemplate
 from pyinfer.text.reasoning import CLOSE_TAG, OPEN_TAG
 from pyinfer.text.tokenizer import Tokenizer
+from pyinfer.text.tools import ToolPlan
+
+Render = Callable[[Sequence[Any]], ChatPrompt]
 
 # An opening tag at the end of a prompt of token ids shows in its last tokens.
 _TAIL_TOKENS = 16
@@ -36,13 +39,17 @@ class Prompt:
     truncated_tokens: int = 0
 
 
-def build_prompt(served: ServedModel, spec: GenerateSpec, context: int) -> Prompt:
+def build_prompt(
+    served: ServedModel, spec: GenerateSpec, context: int, plan: ToolPlan | None = None
+) -> Prompt:
     """The prompt of a request.
 
     Parameters
     ----------
     served : ServedModel
     spec : GenerateSpec
+    plan : ToolPlan, optional
+        What to do about the tools of the request.
     context : int
         Most tokens of prompt and answer; looked at only if ``spec.truncate`` is set.
 
@@ -57,16 +64,22 @@ def build_prompt(served: ServedModel, spec: GenerateSpec, context: int) -> Promp
     if template is None:
         template = ChatTemplate(served.tokenizer)  # says what is missing
     messages = list(served.preset.conversation(spec.messages or []))
-    render = _renderer(template, spec)
+    if not messages:
+        raise bad_value("messages", "there are no messages")
+    render = _renderer(template, spec, plan)
     if not spec.truncate:
         return _prompt(render(messages))
     return _fitting(render, messages, _room(spec, context))
 
 
-def _renderer(template: ChatTemplate, spec: GenerateSpec) -> Callable[[Sequence[Any]], ChatPrompt]:
-    tools = spec.tools if spec.tools and spec.tool_choice != "none" else None
+def _renderer(
+    template: ChatTemplate, spec: GenerateSpec, plan: ToolPlan | None
+) -> Callable[[Sequence[Any]], ChatPrompt]:
+    tools = None if plan is None else plan.template_tools
 
     def render(messages: Sequence[Any]) -> ChatPrompt:
+        if plan is not None:
+            messages = plan.messages(messages)
         if spec.continue_final_message:
             return template.continuation(messages, spec.think, tools, spec.template_variables)
         return template.prompt(
@@ -88,9 +101,7 @@ def _room(spec: GenerateSpec, context: int) -> int:
     return max(1, context - max(1, answer))
 
 
-def _fitting(
-    render: Callable[[Sequence[Any]], ChatPrompt], messages: list[Any], room: int
-) -> Prompt:
+def _fitting(render: Render, messages: list[Any], room: int) -> Prompt:
     """Drop as few of the oldest messages as needed; system messages and the last one stay."""
     whole = render(messages)
     if len(whole.token_ids) <= room:

@@ -23,7 +23,9 @@ from pyinfer.errors import RequestError
 from pyinfer.model_info import ModelInfo
 from pyinfer.preset import Preset
 from pyinfer.text.chat_template import ChatTemplate
+from pyinfer.text.grammar import Grammar
 from pyinfer.text.tokenizer import Tokenizer
+from pyinfer.text.tool_parser import ToolCall
 
 MAX_CHOICES = 16
 
@@ -66,10 +68,11 @@ class GenerateSpec:
         too long, or the beginning of a raw prompt, instead of refusing it.
     reuse_prefix : bool
         Use the prefix cache.
-    grammar : object, optional
-        What the answer must look like; see ``text/grammar.py``.
+    grammar : Grammar, optional
+        What the content must look like.
     reasoning_budget : int, optional
-        Most reasoning tokens; None for no limit.
+        Most reasoning tokens; 0 answers without reasoning, a negative number is no limit, None is
+        the server's setting.
     split_reasoning : bool
         False leaves the reasoning with its tags in the content.
     keep_alive : float, optional
@@ -101,7 +104,7 @@ class GenerateSpec:
     context: int | None = None
     truncate: bool = False
     reuse_prefix: bool = True
-    grammar: Any = None
+    grammar: Grammar | None = None
     reasoning_budget: int | None = None
     split_reasoning: bool = True
     keep_alive: float | None = None
@@ -126,8 +129,6 @@ class GenerateSpec:
             raise bad_value("num_ctx", f"the context must be at least 1 token, not {self.context}")
         if self.deadline_seconds is not None and not self.deadline_seconds > 0:
             raise bad_value("deadline", "the deadline must be above 0")
-        if self.reasoning_budget is not None and self.reasoning_budget < 0:
-            raise bad_value("reasoning_budget", "the reasoning budget must be 0 or more")
 
 
 def bad_value(param: str, message: str) -> RequestError:
@@ -135,35 +136,6 @@ def bad_value(param: str, message: str) -> RequestError:
     error = RequestError(message)
     error.param = param
     return error
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRules:
-    """What the engine's process needs to know of a request to build its hooks.
-
-    Attributes
-    ----------
-    grammar : object
-    reasoning_budget : int or None
-    starts_in_reasoning : bool
-        The prompt ends inside the reasoning, so the grammar waits for its end.
-    reasons : bool
-        The model may open a reasoning part by itself.
-    """
-
-    grammar: Any = None
-    reasoning_budget: int | None = None
-    starts_in_reasoning: bool = False
-    reasons: bool = False
-
-
-@dataclass(slots=True)
-class ToolCall:
-    """A complete call of a function; ``arguments`` is JSON text."""
-
-    id: str
-    name: str
-    arguments: str
 
 
 @dataclass(slots=True)
