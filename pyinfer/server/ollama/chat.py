@@ -1,0 +1,69 @@
+"""``/api/chat``: a conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from pyinfer.server.body import describe_body, read_body
+from pyinfer.server.ollama.bodies import ChatBody
+from pyinfer.server.ollama.generation import Delta, load_only, respond
+from pyinfer.server.ollama.options import (
+    FALLBACK,
+    read_answer_options,
+    read_format,
+    read_keep_alive,
+    read_think,
+)
+from pyinfer.server.spec import GenerateSpec, bad_value
+
+router = APIRouter(tags=["ollama"])
+
+
+@router.post("/api/chat", openapi_extra=describe_body(ChatBody))
+async def chat(request: Request) -> Response:
+    """Answer a conversation; without messages the model is loaded (or unloaded)."""
+    body = await read_body(request, ChatBody)
+    keep_alive = read_keep_alive(body.keep_alive)
+    options = read_answer_options(body)
+    think, grammar = read_think(body.think), read_format(body.format)
+    if not body.messages:
+        return await load_only(request, body.model, keep_alive, render_chat)
+    spec = GenerateSpec(
+        model=body.model,
+        messages=[_message(message, body.model) for message in body.messages],
+        tools=body.tools or None,
+        think=think,
+        params=options.params,
+        fallback=FALLBACK,
+        context=options.context,
+        truncate=bool(body.truncate),
+        grammar=grammar,
+        keep_alive=keep_alive,
+        stream=body.stream is not False,
+        request_id=getattr(request.state, "request_id", ""),
+    )
+    return await respond(request, body, spec, render_chat)
+
+
+def render_chat(delta: Delta) -> dict[str, Any]:
+    """Fields of a line."""
+    message: dict[str, Any] = {"role": "assistant", "content": delta.content}
+    if delta.thinking:
+        message["thinking"] = delta.thinking
+    if delta.tool_call is not None:
+        message["tool_calls"] = [delta.tool_call]
+    return {"message": message}
+
+
+def _message(message: dict[str, Any], model: str) -> dict[str, Any]:
+    """A message in the form that the text layer checks; content may be left out here."""
+    if message.get("images"):
+        raise bad_value("images", f'"{model}" does not support images')
+    result = {key: value for key, value in message.items() if key != "images"}
+    if result.get("content") is None:
+        result["content"] = ""
+    if "tool_name" in result:
+        result.setdefault("name", result.pop("tool_name"))
+    return result
