@@ -22,6 +22,9 @@ os.environ.setdefault("PYINFER_TUNE", "off")
 # Models of the person who runs the tests stay out of them.
 os.environ |= dict.fromkeys(("PYINFER_MODELS", "HF_HUB_CACHE", "OLLAMA_MODELS"), "/dev/null/none")
 
+# A server of theirs, too: nothing listens on port 1.
+os.environ["PYINFER_HOST"] = "127.0.0.1:1"
+
 # A shell starts background jobs with SIGINT ignored, and children inherit that: the tests of Ctrl-C
 # would then wait for an interrupt that never comes.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

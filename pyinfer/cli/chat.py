@@ -13,12 +13,12 @@ from pyinfer.cli.chat_input import LineReader
 from pyinfer.cli.chat_session import Session
 from pyinfer.cli.chat_view import AnswerView
 from pyinfer.cli.outcome import complain, note
-from pyinfer.cli.report import verbose_lines
 from pyinfer.cli.terminal import put, visible
 from pyinfer.errors import PyinferError, RequestError
 
 if TYPE_CHECKING:
-    from pyinfer import LLM, Generation, TextStream
+    from pyinfer import Generation
+    from pyinfer.cli.chat_model import ChatModel, ChatStream
 
 GREETING = "Type a message, /help for commands, /bye to leave."
 
@@ -35,24 +35,24 @@ class Chat:
 
     Attributes
     ----------
-    llm : LLM
+    model : ChatModel
     session : Session
     reader : LineReader
     verbose, fold, wrap : bool
         Timings after answers; reasoning folded; lines broken between words.
     """
 
-    def __init__(self, load: Callable[[str | None], LLM], session: Session) -> None:
+    def __init__(self, load: Callable[[str | None], ChatModel], session: Session) -> None:
         self._load = load
         self.session = session
         self.verbose = self.fold = False
         self.wrap = True
         self.reader = LineReader(WORDS)
-        self.llm = load(session.model)
+        self.model = load(session.model)
 
     def close(self) -> None:
         """Free the model."""
-        self.llm.close()
+        self.model.close()
 
     def say(self, text: str) -> None:
         """Tell something that is no answer."""
@@ -66,9 +66,9 @@ class Chat:
         PyinferError
             It cannot be loaded; the old one stays.
         """
-        llm = self._load(name)
-        self.llm.close()
-        self.llm = llm
+        model = self._load(name)
+        self.model.close()
+        self.model = model
         self.session = Session(name)
 
     def loop(self) -> None:
@@ -107,8 +107,6 @@ class Chat:
         PyinferError
             There is no answer; the conversation is as before.
         """
-        from pyinfer import SamplingParams
-
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
@@ -116,11 +114,11 @@ class Chat:
         session = self.session
         view = AnswerView(sys.stdout, fold=self.fold, wrap=self.wrap)
         try:
-            with self.llm.stream_chat(
+            with self.model.stream(
                 session.prompt(text),
-                params=SamplingParams(**session.parameters),
-                think=session.think,
-                progress=lambda done, total, cached: view.progress(done, total),
+                session.parameters,
+                session.think,
+                lambda done, total, cached: view.progress(done, total),
             ) as stream:
                 result = _show(stream, view)
         except BaseException:
@@ -134,17 +132,11 @@ class Chat:
                 {"role": "assistant", "content": result.text},
             ]
         if self.verbose:
-            self._timings(result)
-
-    def _timings(self, result: Generation) -> None:
-        from pyinfer.diagnose.limits import read_bandwidth
-
-        bandwidth = read_bandwidth(self.llm.info.threads, self.llm.info.isa)
-        for line in verbose_lines(self.llm.info, result, bandwidth):
-            note(line)
+            for line in self.model.timings(result):
+                note(line)
 
 
-def _show(stream: TextStream, view: AnswerView) -> Generation:
+def _show(stream: ChatStream, view: AnswerView) -> Generation:
     """Show an answer while it comes. The first Ctrl-C ends it, a second one gives it up."""
 
     def stop(number: int, frame: FrameType | None) -> None:

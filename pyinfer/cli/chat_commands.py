@@ -134,7 +134,7 @@ def _set_parameter(chat: Chat, name: str, value: str) -> None:
         raise UsageError(f"{name} takes a number, found {text[:40]!r}") from None
     parameters = dict(chat.session.parameters)
     if field == "stop":
-        before = {**chat.llm.preset.given(), **parameters}.get("stop", [])
+        before = {**chat.model.parameters(), **parameters}.get("stop", [])
         parameters["stop"] = [*before, text] if text else []
     elif (field, setting) == ("max_tokens", -1):
         parameters.pop("max_tokens", None)
@@ -148,18 +148,14 @@ def _set_parameter(chat: Chat, name: str, value: str) -> None:
 def _show(chat: Chat, what: str) -> None:
     session = chat.session
     if what == "info":
-        lines = [f"model: {chat.llm.info.name}", *chat.llm.info.report]
-        chat.say("\n".join(f"  {line}" for line in lines))
+        chat.say("\n".join(f"  {line}" for line in chat.model.facts()))
     elif what == "parameters":
-        defaults = chat.llm.defaults
-        given = {"temperature": defaults.temperature, "top_p": defaults.top_p,
-                 "top_k": defaults.top_k, **chat.llm.preset.given(),
-                 **session.parameters}  # fmt: skip
+        given = {**chat.model.parameters(), **session.parameters}
         chat.say("\n".join(f"  {name:<20}{json.dumps(v)}" for name, v in given.items()))
     elif what == "system":
         chat.say(session.system or "No system message is set.")
     elif what == "template":
-        chat.say(chat.llm.apply_chat_template(session.prompt("...")))
+        chat.say(chat.model.template(session.prompt("...")))
     elif what == "messages":
         texts = [f"  {m['role']}: {m['content']}" for m in session.messages]
         chat.say("\n".join(texts) or "No messages yet.")
@@ -178,10 +174,10 @@ def _load(chat: Chat, name: str) -> None:
             chat.switch_model(name)
         except ModelNotFoundError as no_model:
             raise ModelNotFoundError(f"{no_session.message}, and {no_model.message}") from None
-        chat.say(f"Now talking to {chat.llm.info.name}.")
+        chat.say(f"Now talking to {chat.model.name}.")
         return
     check_parameters(session.parameters)
     if session.model != chat.session.model:
         chat.switch_model(session.model)
     chat.session = session
-    chat.say(f"Loaded: {len(session.messages)} messages with {chat.llm.info.name}.")
+    chat.say(f"Loaded: {len(session.messages)} messages with {chat.model.name}.")

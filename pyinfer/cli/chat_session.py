@@ -26,8 +26,8 @@ class Session:
     model : str or None
         Name or path; None is the embedded model.
     system : str
-    think : bool or None
-        As in ``LLM.chat``.
+    think : bool, str or None
+        As in ``LLM.chat``; a level such as ``high`` is for servers and means True here.
     parameters : dict
         Fields of ``SamplingParams``.
     messages : list of dict
@@ -36,7 +36,7 @@ class Session:
 
     model: str | None = None
     system: str = ""
-    think: bool | None = None
+    think: bool | str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     messages: list[dict[str, str]] = field(default_factory=list)
 
@@ -99,7 +99,7 @@ def load_session(name: str) -> Session:
         value.get("schema") == SCHEMA
         and isinstance(value.get("model"), str | None)
         and isinstance(value.get("system"), str)
-        and isinstance(value.get("think"), bool | None)
+        and isinstance(value.get("think"), bool | str | None)
         and isinstance(value.get("parameters"), dict)
         and isinstance(messages, list)
         and all(

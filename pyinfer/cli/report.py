@@ -22,9 +22,22 @@ def verbose_lines(info: ModelInfo, result: Generation, bandwidth: float) -> list
     bandwidth : float
         Bytes per second that this machine reads.
     """
-    timings, usage = result.timings, result.usage
+    timings = result.timings
     speed = timings.decode_bytes_per_second
-    fields = {
+    fields = timing_fields(result) | {
+        "instruction set": info.isa,
+        "threads": str(info.threads),
+        "memory bandwidth": f"{speed / 1e9:.2f} GB/s of weights, {speed / bandwidth:.0%} of the "
+        f"{bandwidth / 1e9:.1f} GB/s measured now",
+        "seed": str(result.seed),
+    }
+    return written(fields)
+
+
+def timing_fields(result: Generation) -> dict[str, str]:
+    """Names and values of Ollama's eight lines."""
+    timings, usage = result.timings, result.usage
+    return {
         "total duration": go_duration(timings.total_ns / 1e9),
         "load duration": go_duration(timings.load_ns / 1e9),
         "prompt eval count": f"{usage.prompt_tokens} token(s)",
@@ -33,12 +46,11 @@ def verbose_lines(info: ModelInfo, result: Generation, bandwidth: float) -> list
         "eval count": f"{usage.completion_tokens} token(s)",
         "eval duration": go_duration(timings.decode_ns / 1e9),
         "eval rate": f"{timings.decode_per_second:.2f} tokens/s",
-        "instruction set": info.isa,
-        "threads": str(info.threads),
-        "memory bandwidth": f"{speed / 1e9:.2f} GB/s of weights, {speed / bandwidth:.0%} of the "
-        f"{bandwidth / 1e9:.1f} GB/s measured now",
-        "seed": str(result.seed),
     }
+
+
+def written(fields: dict[str, str]) -> list[str]:
+    """Aligned lines of names and values."""
     return [f"{name + ':':<21} {value}" for name, value in fields.items()]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pyinfer.cli.arguments import Parser, positive, switch
+from pyinfer.cli.chat_model import ChatModel, LocalModel
 from pyinfer.cli.model_option import MODEL_FORMS, model_name
 from pyinfer.cli.outcome import note
 from pyinfer.cli.progress import ProgressBar
@@ -16,13 +19,15 @@ from pyinfer.cli.terminal import TextWriter, is_terminal
 from pyinfer.errors import ModelNotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from pyinfer import LLM
     from pyinfer.cli.chat_session import Session
 
 DESCRIPTION = (
     "Chat with a model in the terminal. With a prompt, or with text from a pipe, answer once. "
-    "Without a model the embedded one runs. A hf: model that is not here is pulled first."
+    "Without a model the embedded one runs. A hf: model that is not here is pulled first. If a "
+    "server runs and has the model, it answers (PYINFER_HOST or OLLAMA_HOST, default "
+    "127.0.0.1:11434); else, and with --dtype, --threads or --isa, the model is loaded here."
 )
+THINK_LEVELS = ("low", "medium", "high", "max")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -34,7 +39,10 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("prompt", nargs="*", help="answer this and leave")
     parser.add_argument("--system", default="", metavar="TEXT", help="system message")
     parser.add_argument(
-        "--think", type=switch, metavar="BOOL", help="--think=false: answer without reasoning"
+        "--think",
+        type=_think,
+        metavar="LEVEL",
+        help="--think=false: answer without reasoning; also true, low, medium, high, max",
     )
     parser.add_argument(
         "--no-think", dest="think", action="store_const", const=False, help="the same"
@@ -45,11 +53,21 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--no-wordwrap", "--nowordwrap", action="store_true", help="do not break lines at words"
     )
+    parser.add_argument(
+        "--keepalive", metavar="TIME", help="how long a server keeps the model, such as 10m or -1"
+    )
+    parser.add_argument(
+        "--format", metavar="FORMAT", help="json, or a JSON schema, or a file that holds one"
+    )
     parser.add_argument("--verbose", action="store_true", help="timings after each answer")
     parser.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     parser.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
     parser.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
     parser.add_argument("--isa", help="highest instruction set: scalar, avx2, avx512vnni")
+
+
+def _think(text: str) -> bool | str:
+    return text if text in THINK_LEVELS else switch(text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,7 +93,54 @@ def _prompt(words: list[str], piped: bool) -> str:
     return read_prompt(" ".join(words) + (f"\n\n{text}" if text else ""))
 
 
-def _load(options: argparse.Namespace, model: str | None) -> LLM:
+def _open(options: argparse.Namespace, model: str | None) -> ChatModel:
+    """The model as a running server serves it, else loaded here."""
+    here = options.dtype or options.threads or options.isa
+    if model is not None and not here and not _is_path(model):
+        from pyinfer.cli.served_model import ServedModel, find_served
+        from pyinfer.cli.server_client import ServerClient, server_address
+
+        client = ServerClient(server_address())
+        shown = find_served(client, model)
+        if shown is not None:
+            return ServedModel(client, model, shown, _extra(options), options.ctx_size)
+    if options.format is not None:
+        raise UsageError(
+            "--format needs a server that has the model",
+            hint="start one with pyinfer serve, and name the model",
+        )
+    return _load(options, model)
+
+
+def _is_path(model: str) -> bool:
+    return model.startswith((".", "/", "~")) or Path(model).exists()
+
+
+def _extra(options: argparse.Namespace) -> dict[str, Any]:
+    """Fields of requests to a server."""
+    extra: dict[str, Any] = {}
+    if options.keepalive is not None:
+        extra["keep_alive"] = options.keepalive
+    if options.format is not None:
+        extra["format"] = _format(options.format)
+    return extra
+
+
+def _format(text: str) -> Any:
+    """``json``, a schema, or what is in a file."""
+    if text == "json":
+        return text
+    try:
+        if not text.lstrip().startswith("{"):
+            text = Path(text).read_text("utf-8")
+        return json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        raise UsageError(
+            f"--format {text[:40]!r} is neither json nor a JSON schema nor a file that holds one"
+        ) from None
+
+
+def _load(options: argparse.Namespace, model: str | None) -> ChatModel:
     import pyinfer
     from pyinfer.cli.pull import fetch
     from pyinfer.store.names import is_hub_reference
@@ -92,7 +157,7 @@ def _load(options: argparse.Namespace, model: str | None) -> LLM:
                 raise
             resolved = resolve_model(str(fetch(model).name))
     with ProgressBar(f"Loading {model_name(model)}", "bytes") as bar:
-        return pyinfer.load(
+        llm = pyinfer.load(
             resolved,
             dtype=options.dtype,
             threads=options.threads,
@@ -100,25 +165,25 @@ def _load(options: argparse.Namespace, model: str | None) -> LLM:
             isa=options.isa,
             progress=bar.report,
         )
+    return LocalModel(llm)
 
 
 def _once(options: argparse.Namespace, session: Session, prompt: str) -> int:
-    from pyinfer.cli.report import verbose_lines
-
-    llm = _load(options, options.model)
+    model = _open(options, options.model)
     writer = TextWriter(sys.stdout, options.hide_thinking)
-    with llm, llm.stream_chat(session.prompt(prompt), think=session.think) as stream:
-        try:
-            for chunk in stream:
-                writer.write(chunk.kind, chunk.text)
-        finally:
-            writer.finish()
+    try:
+        with model.stream(session.prompt(prompt), {}, session.think) as stream:
+            try:
+                for chunk in stream:
+                    writer.write(chunk.kind, chunk.text)
+            finally:
+                writer.finish()
+            result = stream.result()
         if options.verbose:
-            from pyinfer.diagnose.limits import read_bandwidth
-
-            bandwidth = read_bandwidth(llm.info.threads, llm.info.isa)
-            for line in verbose_lines(llm.info, stream.result(), bandwidth):
+            for line in model.timings(result):
                 note(line)
+    finally:
+        model.close()
     return 0
 
 
@@ -127,7 +192,7 @@ def _chat(options: argparse.Namespace, session: Session) -> int:
 
     if os.environ.get("TERM", "dumb") == "dumb":
         raise UsageError("this terminal cannot move its cursor", hint="set TERM, or give a prompt")
-    chat = Chat(lambda model: _load(options, model), session)
+    chat = Chat(lambda model: _open(options, model), session)
     chat.fold, chat.wrap = options.hide_thinking, not options.no_wordwrap
     chat.verbose = options.verbose
     try:
