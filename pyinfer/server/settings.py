@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -50,6 +51,8 @@ class ServerSettings:
         Web origins besides loopback that may call.
     reasoning_budget : int or None
         For requests that do not say.
+    ollama_version : str
+        The version of Ollama that ``/api/version`` names: clients look there for what is spoken.
     """
 
     host: str = "127.0.0.1"
@@ -70,6 +73,7 @@ class ServerSettings:
     grace: float = 30.0
     origins: tuple[str, ...] = ()
     reasoning_budget: int | None = None
+    ollama_version: str = "0.12.11"
 
     @classmethod
     def from_environment(
@@ -113,6 +117,8 @@ class ServerSettings:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise UsageError(f"{name} must be between {low:g} and {high:g}, not {value:g}")
+        if not re.fullmatch(r"\d+\.\d+\.\d+[-.+\w]{0,40}", self.ollama_version, re.ASCII):
+            raise UsageError(f"ollama_version {self.ollama_version[:20]!r} is not like 0.12.11")
         if self.kv_type not in (None, "f16", "f32", "q8_0"):
             raise UsageError(f"kv_type {self.kv_type[:20]!r} is unknown, expected f16, f32, q8_0")
 
@@ -191,5 +197,6 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[Any, ...]]]] 
     "NUM_THREAD": (("threads",), _count),
     "PRELOAD": (("preload",), _words),
     "QUEUE_TIMEOUT": (("queue_timeout",), lambda text: (parse_duration(text, "the time"),)),
+    "OLLAMA_VERSION": (("ollama_version",), lambda text: (text,)),
     "GRACE": (("grace",), lambda text: (parse_duration(text, "the time"),)),
 }

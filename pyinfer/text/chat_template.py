@@ -198,7 +198,9 @@ class ChatTemplate:
     ) -> str:
         """Render with guarded content; completes the reasoning part of the prompt."""
         if think and not self.reasons:
-            raise RequestError("this model does not support thinking")
+            error = RequestError("this model does not support thinking")
+            error.param = "think"
+            raise error
         normal = normalize_messages(messages)
         if self._r1_thinks is not None:
             _check_variables(variables)

@@ -71,7 +71,7 @@ async def respond(
             raise bad_value("think", f'"{body.model}" does not support thinking') from None
         raise
     name = body.model or answer.model.name
-    lines = _Lines(answer, name, render, arrived, context)
+    lines = Lines(answer, name, render, arrived, context)
     headers = {}
     if answer.truncated_messages or answer.truncated_tokens:
         text = f"{answer.truncated_messages} messages, {answer.truncated_tokens} tokens"
@@ -107,11 +107,23 @@ async def load_only(
     return ended(model or served.name, render, "load")
 
 
-class _Lines:
-    """Renders the events of an answer."""
+class Lines:
+    """Renders the events of an answer.
+
+    Parameters
+    ----------
+    answer : Answer
+    name : str
+        The model's name as the client wrote it.
+    render : callable
+    arrived : int
+        ``time.perf_counter_ns()`` of the request.
+    context : bool
+        Give the token ids of prompt and answer.
+    """
 
     def __init__(
-        self, answer: Answer, name: str, render: Render, arrived: int, context: bool
+        self, answer: Answer, name: str, render: Render, arrived: int, context: bool = False
     ) -> None:
         self._answer = answer
         self._name = name
