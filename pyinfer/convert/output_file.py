@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 
-from pyinfer.errors import StoreFullError, StoreIOError, UsageError
+from pyinfer.errors import StoreFullError, UsageError
+from pyinfer.store.durable import storage_errors, write_all
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What file systems without unnamed files answer; some kernels say that the folder is one.
 _NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 
@@ -37,18 +36,9 @@ def _exists(path: Path) -> UsageError:
     return UsageError(f"{str(path)!r} exists already", hint="--force replaces it")
 
 
-@contextmanager
-def typed_errors(path: Path) -> Iterator[None]:
+def typed_errors(path: Path) -> AbstractContextManager[None]:
     """Turn the operating system's errors while ``path`` is written into errors of the package."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno in _FULL:
-            raise StoreFullError(
-                f"{path.name}: no space is left: {reason}", hint="nothing was left behind"
-            ) from error
-        raise StoreIOError(f"{path.name}: cannot be written: {reason}") from error
+    return storage_errors(f"{path.name}: cannot be written", when_full="nothing was left behind")
 
 
 class OutputFile:
@@ -116,9 +106,7 @@ class OutputFile:
             The disk is full or the write failed.
         """
         with typed_errors(self.path), memoryview(data) as view, view.cast("B") as flat:
-            done = 0
-            while done < len(flat):
-                done += os.write(self._fd, flat[done:])
+            write_all(self._fd, flat)
 
     def publish(self) -> None:
         """Bring the bytes to disk, then give them their name.

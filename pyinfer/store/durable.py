@@ -15,18 +15,26 @@ TEMPORARY = ".tmp-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+_AGAIN = "free some space and run the command again: it continues where it stopped"
+
+
 @contextlib.contextmanager
-def storage_errors(what: str) -> Iterator[None]:
-    """Turn an ``OSError`` of the block into StoreFullError or StoreIOError about ``what``."""
+def storage_errors(what: str, when_full: str = _AGAIN) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into StoreFullError or StoreIOError about ``what``.
+
+    Parameters
+    ----------
+    what : str
+        Beginning of the message.
+    when_full : str
+        Hint of the error of a full disk.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in _FULL:
-            raise StoreFullError(
-                f"{what}: {reason}",
-                hint="free some space and run the command again: it continues where it stopped",
-            ) from error
+            raise StoreFullError(f"{what}: {reason}", hint=when_full) from error
         raise StoreIOError(f"{what}: {reason}") from error
 
 

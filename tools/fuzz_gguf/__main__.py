@@ -31,7 +31,7 @@ with atheris.instrument_imports(include=list(MODULES)):
 
 from tools.fuzz_gguf.mutate import mutated
 from tools.fuzz_gguf.pieces import Pieces, read
-from tools.fuzz_gguf.seeds import CORPUS, seeds
+from tools.fuzz_gguf.seeds import seeds, valid
 
 MAX_FILE = 64 << 10
 TRACED = 97  # one file of so many has its memory traced
@@ -48,7 +48,7 @@ class Campaign:
         self.target = Target()
         self.started, self.findings = time.process_time(), 0
         self.lent: list[Pieces] = []
-        self.valid = [data for name, data in seeds() if not (CORPUS / f"{name}.gguf").exists()]
+        self.valid = [data for _, data in valid()]
         self.places: set[str] = set()
         self.base_memory = 0
         self.stopped = False

@@ -41,8 +41,8 @@ _WIDE = (
 )
 
 
-def seeds() -> Iterator[tuple[str, bytes]]:
-    """Yield names and files."""
+def valid() -> Iterator[tuple[str, bytes]]:
+    """Yield names and files of models that load, but the one of which a part is missing."""
     yield "every-value-type", small_model().data
     for version, alignment in ((2, 8), (3, 32)):
         pairs = [p for p in small_pairs() if p[0] != "general.alignment"]
@@ -53,6 +53,11 @@ def seeds() -> Iterator[tuple[str, bytes]]:
         yield f"wide-{number}", _model(256, 8, formats, [("tokenizer.ggml.model", STR, "none")])
     yield "vocabulary", _model(32, N_TOKENS, ("q8_0", "q4_0"), list(_vocabulary()))
     yield "split", _model(32, 8, ("f16",), [("split.count", U32, 2), ("split.no", U32, 0)])
+
+
+def seeds() -> Iterator[tuple[str, bytes]]:
+    """Yield names and files: those that load, and the hostile ones."""
+    yield from valid()
     for path in sorted(CORPUS.glob("*.gguf")):
         yield path.stem, path.read_bytes()
 

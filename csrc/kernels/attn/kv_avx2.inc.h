@@ -47,24 +47,13 @@ PI_INLINE void add_values(const struct pi_attn_args *a, size_t query, const size
     float *o = a->o + query * a->v_stride;
     for (size_t d = 0; d < a->v_stride; d += 16) {
         __m256 sum[MAX_PART][2];
-        for (size_t i = 0; i < n; i++) {
-            const __m256 factor = _mm256_set1_ps(rescale[i]);
-            sum[i][0] = _mm256_mul_ps(_mm256_loadu_ps(o + i * a->v_stride + d), factor);
-            sum[i][1] = _mm256_mul_ps(_mm256_loadu_ps(o + i * a->v_stride + d + 8), factor);
-        }
+        pi_load_sums(o + d, a->v_stride, n, rescale, sum);
         for (size_t t = 0; t < tile->n_visible; t++) {
             const __m256 v_low = LOAD8(tile->v + t * a->v_stride + d);
             const __m256 v_high = LOAD8(tile->v + t * a->v_stride + d + 8);
-            for (size_t i = 0; i < n; i++) {
-                const __m256 weight = _mm256_broadcast_ss(&p[i][t]);
-                sum[i][0] = _mm256_fmadd_ps(weight, v_low, sum[i][0]);
-                sum[i][1] = _mm256_fmadd_ps(weight, v_high, sum[i][1]);
-            }
+            pi_add_token(p, t, n, v_low, v_high, sum);
         }
-        for (size_t i = 0; i < n; i++) {
-            _mm256_storeu_ps(o + i * a->v_stride + d, sum[i][0]);
-            _mm256_storeu_ps(o + i * a->v_stride + d + 8, sum[i][1]);
-        }
+        pi_store_sums(o + d, a->v_stride, n, sum);
     }
 }
 

@@ -91,28 +91,19 @@ PI_INLINE void add_values(const struct pi_attn_args *a, size_t query, const size
         float scaled[MAX_PART][PI_KV_TILE_TOKENS] PI_ALIGNED(32);
         __m256 sum[MAX_PART][2];
         for (size_t i = 0; i < n; i++) {
-            const __m256 factor = _mm256_set1_ps(rescale[i]);
             for (size_t half = 0; half < 2; half++) {
-                sum[i][half] =
-                    _mm256_mul_ps(_mm256_loadu_ps(o + i * a->v_stride + d + 8 * half), factor);
                 _mm256_store_ps(scaled[i] + 8 * half,
                                 _mm256_mul_ps(_mm256_load_ps(p[i] + 8 * half),
                                               pi_load_f16_256(scales + 8 * half)));
             }
         }
+        pi_load_sums(o + d, a->v_stride, n, rescale, sum);
         for (size_t t = 0; t < tile->n_visible; t++) {
-            const __m256 v_low = load_s8(tile->v + t * a->head_dim + d);
-            const __m256 v_high = load_s8(tile->v + t * a->head_dim + d + 8);
-            for (size_t i = 0; i < n; i++) {
-                const __m256 weight = _mm256_broadcast_ss(&scaled[i][t]);
-                sum[i][0] = _mm256_fmadd_ps(weight, v_low, sum[i][0]);
-                sum[i][1] = _mm256_fmadd_ps(weight, v_high, sum[i][1]);
-            }
+            const int8_t *v = tile->v + t * a->head_dim + d;
+            pi_add_token((const float(*)[PI_KV_TILE_TOKENS])scaled, t, n, load_s8(v),
+                         load_s8(v + 8), sum);
         }
-        for (size_t i = 0; i < n; i++) {
-            _mm256_storeu_ps(o + i * a->v_stride + d, sum[i][0]);
-            _mm256_storeu_ps(o + i * a->v_stride + d + 8, sum[i][1]);
-        }
+        pi_store_sums(o + d, a->v_stride, n, sum);
     }
 }
 

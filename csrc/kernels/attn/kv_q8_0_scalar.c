@@ -5,8 +5,7 @@
  * an exact integer sum. A token's weight is multiplied by the scale of 32 values of V before it
  * meets them: o = fma(p * v_scale, (float)v, o). */
 #include "kernels/attn/kv_q8_0.h"
-#include "kernels/util/exp.h"
-#include <math.h>
+#include "kernels/attn/query_scalar.h"
 
 pi_attn_fn pi_attn_kv_q8_0_scalar;
 
@@ -45,37 +44,22 @@ static void add_tile(const struct pi_attn_args *a, size_t query, const uint8_t *
     const uint8_t *k = block + at.k + tile * at.tile_k_bytes;
     const int8_t *v = (const int8_t *)block + at.v + tile * at.tile_k_bytes;
     float score[PI_KV_TILE_TOKENS];
-    float max = a->m[query];
     for (size_t t = 0; t < n_visible; t++) {
         score[t] = score_of(a->q8 + query * a->q8_stride, k_scale, k, at.n, t);
-        max = score[t] > max ? score[t] : max;
     }
+    const float max = pi_raise_maximum(a, query, score, n_visible);
     float *l = a->l + query * PI_KV_TILE_TOKENS;
     float *o = a->o + query * a->v_stride;
-    const float rescale = pi_expf(a->m[query] - max);
-    for (size_t t = 0; t < PI_KV_TILE_TOKENS; t++) {
-        l[t] *= rescale;
-    }
-    for (size_t d = 0; d < a->head_dim; d++) {
-        o[d] *= rescale;
-    }
     for (size_t t = 0; t < n_visible; t++) {
         const float p = pi_expf(score[t] - max);
         l[t] += p;
         add_token(o, p, v_scale + t, v + t * a->head_dim, at.n);
     }
-    a->m[query] = max;
 }
 
 void pi_attn_kv_q8_0_scalar(const struct pi_attn_args *a) {
     for (size_t i = 0; i < a->n_queries; i++) {
-        a->m[i] = -INFINITY;
-        for (size_t t = 0; t < PI_KV_TILE_TOKENS; t++) {
-            a->l[i * PI_KV_TILE_TOKENS + t] = 0.0f;
-        }
-        for (size_t d = 0; d < a->v_stride; d++) {
-            a->o[i * a->v_stride + d] = 0.0f;
-        }
+        pi_clear_query(a, i);
         const size_t last = pi_min_size((size_t)a->limit[i], a->last);
         for (size_t k = a->first; k < last; k += PI_KV_TILE_TOKENS) {
             const size_t block = (size_t)a->block_table[k / PI_KV_BLOCK_TOKENS];

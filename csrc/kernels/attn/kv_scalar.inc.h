@@ -9,9 +9,7 @@
  * dimension; the running maximum grows to the maximum of the tile; l and o are rescaled by
  * exp(old - new); each visible token t adds p = exp(score - maximum) to lane t of l and, in
  * ascending t, fma(p, v, o) to o. Online softmax: Milakov and Gimelshein 2018, Dao et al. 2022. */
-#include "kernels/util/exp.h"
-#include "pyinfer/kernel_types.h"
-#include <math.h>
+#include "kernels/attn/query_scalar.h"
 
 pi_attn_fn NAME;
 
@@ -29,20 +27,9 @@ static void add_tile(const struct pi_attn_args *a, size_t query, const ELEMENT *
                      const ELEMENT *v_rows, size_t n_visible) {
     float score[PI_KV_TILE_TOKENS];
     scores_of_tile(score, a->q + query * a->q_stride, k_tile, a->head_dim);
+    const float max = pi_raise_maximum(a, query, score, n_visible);
     float *l = a->l + query * PI_KV_TILE_TOKENS;
     float *o = a->o + query * a->v_stride;
-
-    float max = a->m[query];
-    for (size_t t = 0; t < n_visible; t++) {
-        max = score[t] > max ? score[t] : max;
-    }
-    const float rescale = pi_expf(a->m[query] - max);
-    for (size_t t = 0; t < PI_KV_TILE_TOKENS; t++) {
-        l[t] *= rescale;
-    }
-    for (size_t d = 0; d < a->v_stride; d++) {
-        o[d] *= rescale;
-    }
     for (size_t t = 0; t < n_visible; t++) {
         const float p = pi_expf(score[t] - max);
         l[t] += p;
@@ -50,18 +37,11 @@ static void add_tile(const struct pi_attn_args *a, size_t query, const ELEMENT *
             o[d] = fmaf(p, VALUE(v_rows[t * a->v_stride + d]), o[d]);
         }
     }
-    a->m[query] = max;
 }
 
 void NAME(const struct pi_attn_args *a) {
     for (size_t i = 0; i < a->n_queries; i++) {
-        a->m[i] = -INFINITY;
-        for (size_t t = 0; t < PI_KV_TILE_TOKENS; t++) {
-            a->l[i * PI_KV_TILE_TOKENS + t] = 0.0f;
-        }
-        for (size_t d = 0; d < a->v_stride; d++) {
-            a->o[i * a->v_stride + d] = 0.0f;
-        }
+        pi_clear_query(a, i);
         const size_t visible = (size_t)a->limit[i];
         const size_t last = pi_min_size(visible, a->last);
         for (size_t k = a->first; k < last; k += PI_KV_TILE_TOKENS) {

@@ -44,6 +44,30 @@ PI_INLINE void pi_weigh_part(const struct pi_attn_args *a, size_t query, size_t 
     }
 }
 
+/* Sums of 16 values of o for n queries: loaded and rescaled, a token added, stored. */
+PI_INLINE void pi_load_sums(const float *o, size_t o_stride, size_t n, const float *rescale,
+                            __m256 (*sum)[2]) {
+    for (size_t i = 0; i < n; i++) {
+        const __m256 factor = _mm256_set1_ps(rescale[i]);
+        sum[i][0] = _mm256_mul_ps(_mm256_loadu_ps(o + i * o_stride), factor);
+        sum[i][1] = _mm256_mul_ps(_mm256_loadu_ps(o + i * o_stride + 8), factor);
+    }
+}
+PI_INLINE void pi_add_token(const float (*p)[PI_KV_TILE_TOKENS], size_t t, size_t n, __m256 v_low,
+                            __m256 v_high, __m256 (*sum)[2]) {
+    for (size_t i = 0; i < n; i++) {
+        const __m256 weight = _mm256_broadcast_ss(&p[i][t]);
+        sum[i][0] = _mm256_fmadd_ps(weight, v_low, sum[i][0]);
+        sum[i][1] = _mm256_fmadd_ps(weight, v_high, sum[i][1]);
+    }
+}
+PI_INLINE void pi_store_sums(float *o, size_t o_stride, size_t n, __m256 (*sum)[2]) {
+    for (size_t i = 0; i < n; i++) {
+        _mm256_storeu_ps(o + i * o_stride, sum[i][0]);
+        _mm256_storeu_ps(o + i * o_stride + 8, sum[i][1]);
+    }
+}
+
 static inline void pi_clear_parts(const struct pi_attn_args *a) {
     for (size_t i = 0; i < a->n_queries; i++) {
         a->m[i] = -INFINITY;

@@ -9,9 +9,7 @@ static void put(struct pi_super_q5_k *group, size_t b, size_t row,
     pi_add_bits(code, block->qh, 4);
     group->d[row] = block->d;
     group->dmin[row] = block->dmin;
-    for (size_t i = 0; i < 3; i++) {
-        memcpy(group->scale[i][row], block->scales + 4 * i, 4);
-    }
+    pi_panel_set_scales_k4(group->scale, row, block->scales);
     for (size_t i = 0; i < 8; i++) {
         pi_panel_set_nibbles(group->q[i], row, code + 32 * i);
         pi_panel_set_bits(group->high[i], row, code + 32 * i);

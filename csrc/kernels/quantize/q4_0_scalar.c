@@ -47,14 +47,8 @@ void pi_quantize_weighted_q4_0_scalar(void *blocks, const float *x, const float 
         if (!pi_all_finite(x + at, PI_BLOCK_INPUTS)) {
             continue;
         }
-        float w[PI_BLOCK_INPUTS];
-        int8_t code[PI_BLOCK_INPUTS];
         uint8_t stored[PI_BLOCK_INPUTS];
-        pi_fit_weights(x + at, importance + at, PI_BLOCK_INPUTS, variance, w);
-        out->d = pi_f32_to_f16(pi_fit_symmetric(x + at, w, PI_BLOCK_INPUTS, 8, code));
-        for (size_t i = 0; i < PI_BLOCK_INPUTS; i++) {
-            stored[i] = (uint8_t)(code[i] + 8);
-        }
+        out->d = pi_f32_to_f16(pi_fit_block(x + at, importance + at, variance, 8, stored));
         pi_set_nibbles(out->qs, stored);
     }
 }

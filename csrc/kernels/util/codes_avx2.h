@@ -87,5 +87,21 @@ PI_INLINE void pi_six_bits256(const pi_line *lines, size_t half_inputs, size_t h
     *min = _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(third, 4), four),
                            _mm256_and_si256(_mm256_srli_epi16(second, 2), two));
 }
+/* The same as f32, times the scale of scales; of the minimums, minus the minimum. */
+PI_INLINE __m256 pi_scale_k4_256(const uint16_t *d, const pi_line *lines, size_t half_inputs,
+                                 size_t block, size_t half) {
+    __m256i scale;
+    __m256i min;
+    pi_six_bits256(lines, half_inputs, half, &scale, &min);
+    return _mm256_mul_ps(pi_load_f16_256(d + 8 * half), pi_byte_f32_256(scale, (int)block));
+}
+PI_INLINE __m256 pi_min_k4_256(const uint16_t *dmin, const pi_line *lines, size_t half_inputs,
+                               size_t block, size_t half) {
+    __m256i scale;
+    __m256i min;
+    pi_six_bits256(lines, half_inputs, half, &scale, &min);
+    return _mm256_mul_ps(pi_minus256(pi_load_f16_256(dmin + 8 * half)),
+                         pi_byte_f32_256(min, (int)block));
+}
 
 #endif

@@ -190,6 +190,20 @@ PI_INLINE float pi_fit_weights(const float *x, const float *importance, size_t n
     return sum;
 }
 
+/* One block under importances: codes 0..2 * bound - 1, of which `bound` stands for zero. Returns the
+ * scale. */
+PI_INLINE float pi_fit_block(const float *x, const float *importance, float variance, int32_t bound,
+                             uint8_t *stored) {
+    float w[PI_BLOCK_INPUTS];
+    int8_t code[PI_BLOCK_INPUTS];
+    pi_fit_weights(x, importance, PI_BLOCK_INPUTS, variance, w);
+    const float scale = pi_fit_symmetric(x, w, PI_BLOCK_INPUTS, bound, code);
+    for (size_t i = 0; i < PI_BLOCK_INPUTS; i++) {
+        stored[i] = (uint8_t)(code[i] + bound);
+    }
+    return scale;
+}
+
 /* Grid of a search: scales from 1 / (top + first) on, `count` steps further. */
 struct pi_fit_grid {
     float first, step;

@@ -67,6 +67,11 @@ PI_INLINE void pi_panel_scales_k4(uint8_t *scales, const pi_line *lines, size_t 
         memcpy(scales + 4 * i, lines[i][row], 4);
     }
 }
+PI_INLINE void pi_panel_set_scales_k4(pi_line *lines, size_t row, const uint8_t *scales) {
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(lines[i][row], scales + 4 * i, 4);
+    }
+}
 PI_INLINE float pi_scale_of_k4(uint16_t d, const pi_line *lines, size_t part, size_t row) {
     uint8_t scales[12];
     pi_panel_scales_k4(scales, lines, row);

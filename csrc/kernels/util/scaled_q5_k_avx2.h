@@ -13,17 +13,10 @@ PI_INLINE void codes(const GROUP *group, size_t block, size_t half, __m256i *cod
     pi_fifth_bits256(group->high[block], half, code);
 }
 PI_INLINE __m256 part_scale(const GROUP *group, size_t h, size_t part, size_t half) {
-    __m256i scale;
-    __m256i min;
-    pi_six_bits256(group->scale, h, half, &scale, &min);
-    return _mm256_mul_ps(pi_load_f16_256(group->d + 8 * half), pi_byte_f32_256(scale, (int)part));
+    return pi_scale_k4_256(group->d, group->scale, h, part, half);
 }
 PI_INLINE __m256 part_min(const GROUP *group, size_t h, size_t part, size_t half) {
-    __m256i scale;
-    __m256i min;
-    pi_six_bits256(group->scale, h, half, &scale, &min);
-    const __m256 dmin = pi_minus256(pi_load_f16_256(group->dmin + 8 * half));
-    return _mm256_mul_ps(dmin, pi_byte_f32_256(min, (int)part));
+    return pi_min_k4_256(group->dmin, group->scale, h, part, half);
 }
 
 #include "kernels/util/scaled_dot_avx2.inc.h"
