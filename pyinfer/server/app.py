@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from pyinfer.server.errors import install_error_handlers
+from pyinfer.server.page.routes import router as page_router
 
 #: Packages with a ``routes.py`` that has a ``router``.
 DIALECTS = ("ollama", "openai", "llama")
@@ -31,4 +32,5 @@ def create_app(service: Any) -> FastAPI:
     for name in DIALECTS:
         if find_spec(f"pyinfer.server.{name}") is not None:
             app.include_router(import_module(f"pyinfer.server.{name}.routes").router)
+    app.include_router(page_router)
     return app
