@@ -81,14 +81,13 @@ class ChatAnswer:
 
     def _whole_choice(self, end: Finished) -> Json:
         choice = self._choices[end.index]
-        content: str | None = "".join(choice.texts["content"])
+        content = "".join(choice.texts["content"])
         message: Json = {"role": "assistant", "content": content}
         reasoning = "".join(choice.texts["reasoning"])
         if reasoning and self._body.shows_reasoning:
             message |= self._reasoning(reasoning)
         if end.tool_calls:
-            message["content"] = content or None
-            message["tool_calls"] = [
+            calls: list[Json] = [
                 {
                     "id": call.id,
                     "type": "function",
@@ -96,6 +95,7 @@ class ChatAnswer:
                 }
                 for call in end.tool_calls
             ]
+            message |= {"content": content or None, "tool_calls": calls}
         return {
             "index": end.index,
             "message": message,

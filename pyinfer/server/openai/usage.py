@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import pyinfer
 from pyinfer.answer import Generation
 from pyinfer.server.spec import ServedModel
 
@@ -22,12 +22,8 @@ def fingerprint(model: ServedModel) -> str:
 
     ``b<build>-<hash>``; the hash is of the build and the model.
     """
-    try:
-        build = version("pyinfer")
-    except PackageNotFoundError:
-        build = "0"
-    config = model.info.config
-    parts = (build, model.digest or model.name, repr(config))
+    build = pyinfer.__version__
+    parts = (build, model.digest or model.name, repr(model.info.config))
     return f"b{build}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:10]}"
 
 
