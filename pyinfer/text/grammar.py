@@ -21,8 +21,8 @@ MAX_CHOICES = 1024
 
 Kind = Literal["json_object", "json_schema", "regex", "choice", "lark", "gbnf"]
 
-# JSON text may be laid out, but not stretched: small models can emit blanks for ever.
-_JSON_OPTIONS = {"whitespace_pattern": r"[\x20\x0A\x0D\x09]{1,32}"}
+# JSON text may be laid out, but not stretched: small models would emit blanks for ever.
+_JSON_OPTIONS = {"whitespace_pattern": r"\x20|\x0D?\x0A[\x20\x09]{0,32}"}
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _OPENING, _CLOSING = "([{", ")]}"

@@ -226,8 +226,11 @@ def test_json_object_is_an_object(mini: Tokenizer) -> None:
 
 
 def test_blanks_do_not_go_on_for_ever(mini: Tokenizer) -> None:
-    assert follows(mini, Grammar("json_object", ""), "{" + " " * 32 + "}")
-    assert not follows(mini, Grammar("json_object", ""), "{" + " " * 33 + "}")
+    anything = Grammar("json_object", "")
+    for blank in ("", " ", "\n", "\r\n", "\n" + " " * 32, "\n\t\t"):
+        assert follows(mini, anything, "{" + blank + "}")
+    for blank in ("  ", "\n\n", "\t", " \n", "\n" + " " * 33):
+        assert not follows(mini, anything, "{" + blank + "}")
 
 
 @pytest.mark.parametrize(
