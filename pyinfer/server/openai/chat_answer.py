@@ -142,7 +142,7 @@ class ChatAnswer:
         self, index: int, delta: Json, reason: str | None = None, logprobs: Json | None = None
     ) -> Json:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
-        chunk = {**self._head, "choices": [choice]}
+        chunk: Json = {**self._head, "choices": [choice]}
         if self._body.include_usage:
             chunk["usage"] = None
         return chunk

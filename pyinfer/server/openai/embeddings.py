@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,7 @@ from pydantic import Field
 
 from pyinfer.server.body import Body
 from pyinfer.server.openai.completion_schema import split_prompts
-from pyinfer.server.service import Service
-from pyinfer.server.spec import bad_value
+from pyinfer.server.spec import Embeddings, bad_value
 
 MAX_INPUTS = 2048
 
@@ -28,7 +27,24 @@ class EmbeddingBody(Body):
     num_ctx: Annotated[int, Field(ge=1)] | None = None
 
 
-async def embed(service: Service, body: EmbeddingBody) -> dict[str, Any]:
+class Embedder(Protocol):
+    """The part of the service that matters here."""
+
+    async def embed(
+        self,
+        model: str,
+        inputs: list[str | list[int]],
+        *,
+        dimensions: int | None,
+        truncate: bool,
+        context: int | None,
+        keep_alive: float | None,
+    ) -> Embeddings:
+        """Vectors of texts."""
+        ...
+
+
+async def embed(service: Embedder, body: EmbeddingBody) -> dict[str, Any]:
     """The answer to a body.
 
     Raises
