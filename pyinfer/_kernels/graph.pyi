@@ -81,6 +81,16 @@ class Program:
     def limit_vocabulary(self, n_valid: int) -> None:
         """Ids from ``n_valid`` on are padding: no candidates, not in the log-sum-exp."""
 
+    def head_input(self, row: int) -> npt.NDArray[np.float32]:
+        """What the head saw of token ``row`` of the latest step, before its norm.
+
+        Returns
+        -------
+        float32 (n,)
+            A view, valid until the next step; n is the width rounded up to groups of 128, zeros
+            behind the width.
+        """
+
     def run(self, spans: Any, cancel: CancelFlag | None = None) -> list[LogitsRow]:
         """Run one step.
 

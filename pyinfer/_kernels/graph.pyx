@@ -182,6 +182,7 @@ cdef class Recorder(Graph):
     cdef r.pi_op *ops
     cdef list uses  # per op: ids of in, out, residual (-1 = none)
     cdef list widths  # per buffer
+    cdef dict memory  # of buffers, by id
 
     def __init__(self, Runtime runtime, StepState state, KvCache kv):
         Graph.__init__(self, runtime, state, kv)
@@ -251,7 +252,7 @@ cdef class Recorder(Graph):
                 memory[out] = spare.pop() if spare else self.new_memory(self.widths[out])
             if x >= 0 and last[x] == i:
                 free_memory.setdefault(self.widths[x], []).append(memory[x])
-        self.keep.append(memory)
+        self.memory = memory
         return memory
 
 
@@ -276,6 +277,15 @@ cdef class Program:
         for i in range(self.program.n_ops):
             if self.recorder.ops[i].kind == r.PI_OP_HEAD:
                 self.recorder.ops[i].u.head.n_valid = n_valid
+
+    def head_input(self, size_t row):
+        cdef size_t i
+        for i in range(self.program.n_ops):
+            if self.recorder.ops[i].kind == r.PI_OP_HEAD:
+                if row >= self.state.frame.n_rows:
+                    raise ValueError(f"row {row} of a step of {self.state.frame.n_rows} tokens")
+                return self.recorder.memory[self.recorder.uses[i][0]][row]
+        raise ValueError("the program has no head")
 
     def run(self, spans, CancelFlag cancel=None):
         cdef c.pi_status status

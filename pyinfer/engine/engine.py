@@ -16,6 +16,7 @@ from pyinfer.config import GenerationDefaults
 from pyinfer.engine.hooks import HookFactory, no_hooks
 from pyinfer.engine.limits import EngineLimits
 from pyinfer.engine.messages import (
+    Embedding,
     End,
     Event,
     Failed,
@@ -247,10 +248,12 @@ class Engine:
         finally:
             self._in_step = []
         now = clock()
-        next_row = decoding = prompt = 0
+        next_row = first = decoding = prompt = 0
         for (sequence, count), span in zip(plan, spans, strict=True):
             wanted = count if span.logits == LOGITS_ALL else span.logits
-            self._take(sequence, count, rows[next_row : next_row + wanted], now, events)
+            first += count
+            own = rows[next_row : next_row + wanted]
+            self._take(sequence, count, own, first - 1, now, events)
             next_row += wanted
             if count > SMALLEST_CHUNK:
                 prompt += count
@@ -275,10 +278,11 @@ class Engine:
         sequence: Sequence,
         count: int,
         rows: Rows[LogitsRow],
+        last: int,
         now: int,
         events: list[Event],
     ) -> None:
-        """Account for one sequence's part of a step."""
+        """Account for one sequence's part of a step, which ends with token ``last`` of it."""
         before = sequence.n_computed
         self.scheduler.advance(sequence, count)
         request = sequence.request
@@ -296,6 +300,8 @@ class Engine:
                 return
             if not sequence.first_token_ns:
                 sequence.first_token_ns = now
+            if request.embed:
+                events.append(self._embedding(request.request_id, last))
             if sequence.params.max_tokens == 0:
                 self._end(sequence, "length", "limit", now, events)
             else:
@@ -304,6 +310,12 @@ class Engine:
             self._fail(sequence, error, now, events)
         except Exception as error:
             self._fail(sequence, _rule_error(error), now, events)
+
+    def _embedding(self, request_id: int, row: int) -> Embedding:
+        vector = self.model.hidden(row)
+        if not np.isfinite(vector).all():
+            raise NumericError("the hidden state of the prompt holds a value that is not finite")
+        return Embedding(request_id, vector)
 
     def _choose(self, sequence: Sequence, row: LogitsRow, now: int, events: list[Event]) -> None:
         """Sample the next token of a sequence and see whether its answer ends."""

@@ -42,6 +42,8 @@ class Request:
         Look for the beginning of the prompt among earlier sequences.
     prompt_logits : bool
         Deliver the logits of every prompt token as :class:`PromptLogits`.
+    embed : bool
+        Deliver the final hidden state of the last prompt token as :class:`Embedding`.
     submitted_ns : int
         ``time.perf_counter_ns()`` of the submission.
     rules : object
@@ -56,6 +58,7 @@ class Request:
     stream: bool = True
     reuse_prefix: bool = True
     prompt_logits: bool = False
+    embed: bool = False
     submitted_ns: int = 0
     rules: Any = None
 
@@ -120,6 +123,14 @@ class PromptLogits:
 
 
 @dataclass(slots=True)
+class Embedding:
+    """Final hidden state of the last prompt token after the last norm, float32 (D,)."""
+
+    request_id: int
+    vector: npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
 class Tokens:
     """New tokens of the answer, with one entry of ``logprobs`` each if asked (None if forced)."""
 
@@ -150,4 +161,4 @@ class Failed:
     error: PyinferError
 
 
-Event = Queued | Prefill | PromptLogits | Tokens | End | Failed
+Event = Queued | Prefill | PromptLogits | Embedding | Tokens | End | Failed

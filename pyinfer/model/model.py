@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pyinfer._kernels.cache import KvCache, block_bytes
 from pyinfer._kernels.graph import Eager, Recorder
+from pyinfer._kernels.kernels import Kernels
 from pyinfer._kernels.runtime import CancelFlag, Runtime
 from pyinfer._kernels.step import LogitsRow, StepState
 from pyinfer.config import ModelConfig
@@ -75,6 +76,7 @@ class Model:
         self._kv = KvCache(
             limits.kv_format, config.n_layers, limits.n_blocks, config.n_kv_heads, config.head_dim
         )
+        self._kernels = Kernels(runtime.isa)
         self._state = self._new_state()
         recorder = Recorder(runtime, self._state, self._kv)
         self._graph.forward(recorder, weights, config)
@@ -164,6 +166,26 @@ class Model:
             A token, position or block is out of range.
         """
         return self._program.run(spans, cancel)
+
+    def hidden(self, row: int) -> npt.NDArray[np.float32]:
+        """The final hidden state of one token of the latest step, after the last norm.
+
+        Parameters
+        ----------
+        row : int
+            Counts the tokens of all spans of that step, in their order.
+
+        Returns
+        -------
+        float32 (D,)
+            The same bits whatever else the step computed.
+        """
+        x = self._program.head_input(row)
+        weights = self._graph.final_norm(self._weights)
+        padded = np.zeros_like(x)
+        padded[: len(weights)] = weights
+        eps = self.config.rms_norm_eps
+        return self._kernels.rmsnorm(x, padded, eps, len(weights))[: len(weights)]
 
     def copy_block(self, source: int, target: int) -> None:
         """Copy the keys and values of one cache block over another one."""

@@ -63,6 +63,11 @@ def block(p: Graph, w: Layer, index: int, x: Buffer, config: ModelConfig) -> Buf
     return p.linear(hidden, w.down, residual=x)
 
 
+def final_norm(w: Weights) -> Vector:
+    """Weights of the norm in front of the head, (D,)."""
+    return w.norm
+
+
 def weight_sample(p: Graph, w: Weights, config: ModelConfig, nbytes: int) -> int:
     """Feed-forward parts until ``nbytes`` of weights are read: what the tuner times.
 

@@ -10,18 +10,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import numpy as np
+
 from pyinfer.errors import PyinferError, UnavailableError
 from pyinfer.server.admission import Admission
+from pyinfer.server.embeddings import embedding_requests, normalised, run_embeddings
 from pyinfer.server.jobs import Prepared, prepare
 from pyinfer.server.loaded_model import Lease, LoadedModel
 from pyinfer.server.model_manager import ModelManager
 from pyinfer.server.running_answer import Answer
 from pyinfer.server.settings import ServerSettings
-from pyinfer.server.spec import GenerateSpec, ServedModel
+from pyinfer.server.spec import Embeddings, GenerateSpec, ServedModel
 from pyinfer.server.state import ModelStats, RequestRecord, RunningModel, ServiceStats, SlotState
 from pyinfer.store.resolve import ResolvedModel
 
@@ -136,15 +139,88 @@ class Service:
             places = await gate.enter(spec.n, self.settings.queue_timeout)
             return self._run(lease, spec, prepared, places, record, entered)
         except BaseException as error:
-            if lease is not None:
-                if places and lease.model.gate is not None:
-                    lease.model.gate.leave(places)
-                lease.release()
-            self._admission.leave()
+            self._leave(lease, places)
             self._refused(record, error)
             raise
         finally:
             self._waiting -= 1
+
+    async def embed(
+        self,
+        model: str,
+        inputs: Sequence[str | list[int]],
+        *,
+        dimensions: int | None = None,
+        truncate: bool = False,
+        context: int | None = None,
+        keep_alive: float | None = None,
+        request_id: str = "",
+    ) -> Embeddings:
+        """Vectors of texts or token ids; see :mod:`pyinfer.server.embeddings`.
+
+        Parameters
+        ----------
+        model : str
+        inputs : sequence of str or list of int
+        dimensions : int, optional
+            So many values of each vector; they are scaled to length 1 afterwards.
+        truncate : bool
+            Cut the end of inputs that are too long instead of refusing them.
+        context, keep_alive, request_id
+            As in :class:`~pyinfer.server.spec.GenerateSpec`.
+
+        Raises
+        ------
+        PyinferError
+            As :meth:`generate`; besides, the computation may fail.
+        """
+        self._check_open()
+        record = RequestRecord(request_id, model)
+        self._admission.enter()
+        self._waiting += 1
+        waiting = True
+        lease: Lease | None = None
+        places: list[int] = []
+        try:
+            lease = await self.models.acquire(model, keep_alive)
+            served, load_ns = lease.served, lease.load_ns
+            ready, gate, process = lease.model.ready, lease.model.gate, lease.model.process
+            assert ready is not None
+            assert gate is not None
+            assert process is not None
+            if dimensions is not None:
+                normalised(np.zeros((1, ready.info.config.hidden_size), np.float32), dimensions)
+            work = partial(
+                embedding_requests, served, inputs, ready.limits, truncate=truncate, context=context
+            )
+            requests = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            places = await gate.enter(len(requests), self.settings.queue_timeout)
+            self._waiting -= 1
+            waiting = False
+            record.model, record.load_ns, record.phase = served.name, load_ns, "prefill"
+            vectors, record.cached_tokens = await run_embeddings(process, requests)
+            record.prompt_tokens = sum(len(request.tokens) for request in requests)
+            record.reason = "stop"
+            done = normalised(vectors, dimensions)
+            return Embeddings(done, record.prompt_tokens, load_ns, served)
+        except BaseException as error:
+            if isinstance(error, PyinferError):
+                record.reason, record.error = "error", error.code
+            raise
+        finally:
+            self._waiting -= waiting
+            self._leave(lease, places)
+            record.total_ns = time.perf_counter_ns() - record.arrived_ns
+            self._tell(record)
+
+    def _leave(self, lease: Lease | None, places: list[int]) -> None:
+        """Undo an admission."""
+        if lease is not None:
+            if places and lease.model.gate is not None:
+                lease.model.gate.leave(places)
+            lease.release()
+        self._admission.leave()
+        self._quiet.set()
 
     def _run(
         self,
@@ -187,7 +263,6 @@ class Service:
         self._tell(record)
 
     def _refused(self, record: RequestRecord, error: BaseException) -> None:
-        self._quiet.set()
         record.total_ns = time.perf_counter_ns() - record.arrived_ns
         if isinstance(error, PyinferError):
             record.reason, record.error = "error", error.code
