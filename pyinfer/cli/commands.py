@@ -21,6 +21,10 @@ from pyinfer.errors import UsageError
 #: Name and help of every subcommand; each is a module of this package with ``DESCRIPTION``,
 #: ``add_arguments(parser)`` and ``run(options)``, imported only when it is called.
 COMMANDS = {
+    "serve": "answer HTTP requests (Ollama, OpenAI, llama-server)",
+    "llama-server": "the same with llama-server's options",
+    "ps": "list the models that a running server has loaded",
+    "stop": "unload a model of a running server",
     "run": "chat in the terminal",
     "generate": "answer one prompt",
     "bench": "measure prompt and decode speed",
@@ -70,7 +74,8 @@ def execute(arguments: Sequence[str], command: str | None, is_process: bool) -> 
 def _parse(arguments: Sequence[str], command: str | None) -> argparse.Namespace:
     if command is not None:
         module = _module(command)
-        parser = Parser(prog=f"python -m pyinfer.{command}", description=module.DESCRIPTION)
+        program = getattr(module, "PROGRAM", f"python -m pyinfer.{command}")
+        parser = Parser(prog=program, description=module.DESCRIPTION)
         module.add_arguments(parser)
         return parser.parse_args(arguments)
     parser = build_parser(next((word for word in arguments if not word.startswith("-")), ""))

@@ -34,4 +34,4 @@ def run(command: str | None = None) -> None:
 
 def llama_server() -> None:
     """Run ``pyinfer llama-server`` as the process's main program."""
-    sys.exit(main(["llama-server", *sys.argv[1:]]))
+    run("llama-server")

@@ -49,14 +49,27 @@ def ago_text(seconds: float) -> str:
     >>> ago_text(0.2), ago_text(61), ago_text(7200), ago_text(-5)
     ('just now', '1 minute ago', '2 hours ago', 'just now')
     """
-    if seconds < 1:
-        return "just now"
+    return "just now" if seconds < 1 else f"{_units(seconds)} ago"
+
+
+def from_now_text(seconds: float) -> str:
+    """How far ahead something is.
+
+    Examples
+    --------
+    >>> from_now_text(250), from_now_text(0.5)
+    ('4 minutes from now', 'Less than a second from now')
+    """
+    return f"{'Less than a second' if seconds < 1 else _units(seconds)} from now"
+
+
+def _units(seconds: float) -> str:
     place = 0
     while seconds >= _AGO[place][0]:
         seconds /= _AGO[place][0]
         place += 1
     whole = int(seconds)
-    return f"{whole} {_AGO[place][1]}{'s' if whole != 1 else ''} ago"
+    return f"{whole} {_AGO[place][1]}{'s' if whole != 1 else ''}"
 
 
 def table_lines(rows: list[list[str]]) -> list[str]:

@@ -311,6 +311,9 @@ def _known_models(settings: ServerSettings) -> dict[str, ResolvedModel]:
         if model.source == "path" and model is not demo:
             name = settings.alias if number == 0 and settings.alias else model.path.stem
             model = replace(model, name=name)
+        if number == 0 and settings.template is not None:
+            chosen = replace(model.settings, template=settings.template)
+            model = replace(model, settings=chosen)
         known[text.lower()] = model
         known[model.name.lower()] = model
         if number == 0 and settings.alias:

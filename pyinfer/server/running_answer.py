@@ -33,6 +33,8 @@ class Answer:
         Of the prompt.
     prompt_text : str
         The prompt as rendered; empty for a prompt of token ids.
+    params : SamplingParams
+        As they are used, after models' files and defaults.
     load_ns : int
         Nanoseconds that the request waited for the model to load.
     truncated_messages, truncated_tokens : int
@@ -61,7 +63,7 @@ class Answer:
         self.lease = lease
         self.places = places
         self._spec = spec
-        self._params = prepared.params
+        self.params = prepared.params
         self._released = released
         self._events: deque[tuple[int, Event]] = deque()
         self._ready: deque[AnswerEvent] = deque()
@@ -226,7 +228,7 @@ class Answer:
                 prompt_tokens=self.prompt_tokens,
                 evaluated_tokens=done if total else 0,
                 generated_tokens=self.record.completion_tokens,
-                params=self._params,
+                params=self.params,
                 context=self.model.context,
             )
             for place in self.places

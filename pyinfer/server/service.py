@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -124,6 +125,7 @@ class Service:
         """
         self._check_open()
         spec.check()
+        spec = replace(spec, params=spec.params.over(self.settings.sampling))
         record = RequestRecord(spec.request_id, spec.model)
         self._admission.enter()
         self._waiting += 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from pyinfer.engine.params import SamplingParams
 from pyinfer.errors import PyinferError, UsageError
 from pyinfer.server.durations import MAX_SECONDS, parse_duration
 
@@ -51,6 +52,10 @@ class ServerSettings:
         Web origins besides loopback that may call.
     reasoning_budget : int or None
         For requests that do not say.
+    sampling : SamplingParams
+        For requests that do not say, before what the models' files say.
+    template : str or None
+        Chat template of the default model in place of its own.
     ollama_version : str
         The version of Ollama that ``/api/version`` names: clients look there for what is spoken.
     """
@@ -73,6 +78,8 @@ class ServerSettings:
     grace: float = 30.0
     origins: tuple[str, ...] = ()
     reasoning_budget: int | None = None
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    template: str | None = None
     ollama_version: str = "0.12.11"
 
     @classmethod
@@ -98,7 +105,7 @@ class ServerSettings:
                     values |= {name: value for name, value in found if value is not None}
                     break
         values |= {name: value for name, value in flags.items() if value is not None}
-        known = {field.name for field in fields(cls)}
+        known = {each.name for each in fields(cls)}
         if unknown := values.keys() - known:
             raise UsageError(f"unknown setting {sorted(unknown)[0]}")
         settings = cls(**values)

@@ -2,6 +2,154 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import asyncio
+from typing import Annotated, Any
 
-router = APIRouter(tags=["llama"])
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from pyinfer.errors import NotServedError, UnavailableError
+from pyinfer.server.body import describe_body, parse_json, read_body, read_bytes
+from pyinfer.server.llama.completion import answer, complete, make_spec
+from pyinfer.server.llama.prompts import infill_ids, prompt_ids
+from pyinfer.server.llama.props import props as props_of
+from pyinfer.server.llama.props import slot as slot_of
+from pyinfer.server.llama.schemas import (
+    CompletionBody,
+    DetokenizeBody,
+    InfillBody,
+    SlotAction,
+    TemplateBody,
+    TokenizeBody,
+)
+from pyinfer.server.openapi import errors
+from pyinfer.server.service import Service
+from pyinfer.server.spec import ServedModel, bad_value
+from pyinfer.server.streaming import unless_disconnected
+from pyinfer.text.tokenizer import Tokenizer
+
+router = APIRouter(tags=["llama-server"])
+
+_MODEL_ERRORS = errors(400, 404, 429, 503)
+
+
+async def _model(request: Request, name: str) -> ServedModel:
+    service: Service = request.app.state.service
+    return await unless_disconnected(request, service.served(name))
+
+
+@router.post("/completion", openapi_extra=describe_body(CompletionBody), responses=_MODEL_ERRORS)
+@router.post("/completions", openapi_extra=describe_body(CompletionBody), responses=_MODEL_ERRORS)
+async def completion(request: Request) -> Response:
+    """Continue a raw prompt, or several."""
+    return await complete(request, await read_body(request, CompletionBody))
+
+
+@router.post("/infill", openapi_extra=describe_body(InfillBody), responses=errors(
+    400, 404, 429, 501, 503))  # fmt: skip
+async def infill(request: Request) -> Response:
+    """Fill in what stands between a prefix and a suffix."""
+    body = await read_body(request, InfillBody)
+    model = await _model(request, body.model)
+    ids = await asyncio.to_thread(infill_ids, model.tokenizer, body)
+    spec = make_spec(request, body, model, ids)
+    return await answer(request, body, [spec], body.n_cmpl > 1)
+
+
+@router.post("/tokenize", openapi_extra=describe_body(TokenizeBody), responses=_MODEL_ERRORS)
+async def tokenize(request: Request) -> dict[str, Any]:
+    """Token ids of a text, on demand with their pieces."""
+    body = await read_body(request, TokenizeBody)
+    tokenizer = (await _model(request, body.model)).tokenizer
+    ids = await asyncio.to_thread(
+        prompt_ids, tokenizer, body.content, body.add_special, body.parse_special
+    )
+    if not body.with_pieces:
+        return {"tokens": ids}
+    return {"tokens": [{"id": token, "piece": _piece(tokenizer, token)} for token in ids]}
+
+
+@router.post("/detokenize", openapi_extra=describe_body(DetokenizeBody), responses=_MODEL_ERRORS)
+async def detokenize(request: Request) -> dict[str, Any]:
+    """Text of token ids."""
+    body = await read_body(request, DetokenizeBody)
+    tokenizer = (await _model(request, body.model)).tokenizer
+    return {"content": await asyncio.to_thread(tokenizer.decode, body.tokens)}
+
+
+@router.post("/apply-template", openapi_extra=describe_body(TemplateBody), responses=_MODEL_ERRORS)
+async def apply_template(request: Request) -> dict[str, Any]:
+    """The prompt of a conversation."""
+    body = await read_body(request, TemplateBody)
+    model = await _model(request, body.model)
+    if model.template is None:
+        raise NotServedError("this model has no chat template")
+    variables = dict(body.chat_template_kwargs)
+    think = variables.pop("enable_thinking", variables.pop("thinking", None))
+    prompt = await asyncio.to_thread(
+        model.template.render,
+        body.messages,
+        body.add_generation_prompt,
+        think,
+        body.tools,
+        variables,
+    )
+    return {"prompt": prompt}
+
+
+@router.get("/props", responses=_MODEL_ERRORS)
+async def props(request: Request, model: str = "") -> dict[str, Any]:
+    """What is served and with which defaults."""
+    service: Service = request.app.state.service
+    served = await _model(request, model)
+    return props_of(served, service.settings.parallel, request.app.state.http.slots)
+
+
+@router.get("/slots", responses=errors(400, 501, 503))
+async def slots(
+    request: Request, fail_on_no_slot: Annotated[str, Query()] = ""
+) -> list[dict[str, Any]]:
+    """What each place for a sequence is doing."""
+    if not request.app.state.http.slots:
+        raise NotServedError("this server was started with --no-slots")
+    service: Service = request.app.state.service
+    states = service.slots()
+    if fail_on_no_slot not in ("", "0") and all(state.phase for state in states):
+        raise UnavailableError("no slot available")
+    contexts = {model.name: model.context for model in service.running()}
+    return [slot_of(state, contexts.get(state.model, 0)) for state in states]
+
+
+@router.post("/slots/{slot_id}", responses=errors(400, 501))
+async def slot_action(
+    slot_id: Annotated[int, Path(ge=0, le=2**31 - 1)], action: SlotAction
+) -> dict[str, Any]:
+    """Save, restore or erase the cache of a slot."""
+    raise NotServedError(
+        f"the cache belongs to all requests, not to slots: {action} is not offered",
+        hint="equal beginnings of prompts are reused by themselves",
+    )
+
+
+@router.get("/lora-adapters")
+async def lora_adapters() -> list[dict[str, Any]]:
+    """The adapters that were loaded: none."""
+    return []
+
+
+@router.post("/lora-adapters", responses=errors(400))
+async def set_lora_adapters(request: Request) -> list[dict[str, Any]]:
+    """Set the scales of adapters; there is none."""
+    given = parse_json(await read_bytes(request))
+    if not isinstance(given, list):
+        raise bad_value("", "the body must be a list of adapters")
+    if given:
+        raise bad_value("id", "no adapters are loaded")
+    return []
+
+
+def _piece(tokenizer: Tokenizer, token: int) -> str | list[int]:
+    data = tokenizer.token_bytes(token)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return list(data)

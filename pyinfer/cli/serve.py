@@ -1,0 +1,199 @@
+"""``pyinfer serve``: answer HTTP requests in the dialects of Ollama, OpenAI and llama-server."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from importlib.util import find_spec
+from typing import Any
+
+from pyinfer.cli.arguments import Parser, positive
+from pyinfer.cli.outcome import note
+from pyinfer.errors import UsageError
+
+DESCRIPTION = (
+    "Serve models over HTTP: Ollama's, OpenAI's and llama-server's API and a chat page on one "
+    "port. Without --preload models are loaded when they are asked for; a request without a model "
+    "gets the embedded one."
+)
+
+_NEEDED = ("fastapi", "uvicorn", "httptools", "llguidance", "prometheus_client")
+
+
+def add_arguments(parser: Parser) -> None:
+    """Describe the options."""
+    parser.set_defaults(run=run)
+    where = parser.add_argument_group("address and access")
+    where.add_argument("--host", help="address; default OLLAMA_HOST, else 127.0.0.1")
+    where.add_argument("--port", type=port, metavar="N", help="default 11434; 0 takes a free one")
+    add_access_options(where)
+    where.add_argument(
+        "--allow-unauthenticated",
+        action="store_true",
+        help="listen on a public address without an API key",
+    )
+    where.add_argument(
+        "--allow-host",
+        action="append",
+        metavar="NAME",
+        help="a name besides localhost and the address under which the server is reached",
+    )
+    where.add_argument(
+        "--origins",
+        type=_words,
+        metavar="LIST",
+        help="web pages that may call, like https://chat.example,http://localhost:*",
+    )
+    models = parser.add_argument_group("models")
+    models.add_argument(
+        "--preload", action="append", metavar="MODEL", help="load at the start; may be repeated"
+    )
+    models.add_argument("--alias", metavar="NAME", help="another name of the first model")
+    models.add_argument("--max-models", type=positive, metavar="N", help="loaded at once; 3")
+    models.add_argument("--keep-alive", type=_duration, metavar="TIME", help="idle models; 5m")
+    models.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
+    models.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
+    models.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
+    models.add_argument("--isa", help="highest instruction set: scalar, avx2, avx512vnni")
+    models.add_argument("--kv-type", metavar="TYPE", help="f16, f32 or q8_0")
+    models.add_argument("--packed-cache", action="store_true", help="keep packed weights on disk")
+    models.add_argument(
+        "--reasoning-budget", type=_budget, metavar="N", help="most reasoning tokens; -1: no limit"
+    )
+    load = parser.add_argument_group("load")
+    load.add_argument("--parallel", type=positive, metavar="N", help="sequences at once; 32")
+    load.add_argument("--max-queue", type=_count, metavar="N", help="requests that wait; 512")
+    load.add_argument("--queue-timeout", type=_duration, metavar="TIME", help="longest wait; 60s")
+    load.add_argument(
+        "--grace", type=_duration, metavar="TIME", help="for running requests at SIGTERM; 30s"
+    )
+    shown = parser.add_argument_group("what is shown")
+    shown.add_argument(
+        "--metrics-prefix", type=_words, metavar="LIST", help="vllm, llamacpp, pyinfer; all"
+    )
+    shown.add_argument("--no-slots", dest="slots", action="store_false", help="hide /slots")
+    shown.add_argument("--ollama-version", metavar="V", help="answer of /api/version")
+    shown.add_argument(
+        "--reasoning-field",
+        choices=("reasoning_content", "both"),
+        default="reasoning_content",
+        help="both: also as reasoning (OpenAI)",
+    )
+
+
+def add_access_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options for API keys."""
+    group.add_argument(
+        "--api-key",
+        action="append",
+        metavar="KEYS",
+        help="keys, separated by commas; also PYINFER_API_KEY",
+    )
+    group.add_argument("--api-key-file", metavar="FILE", help="one key per line")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal comes."""
+    check_extra()
+    from pyinfer.server.settings import ServerSettings
+
+    settings = ServerSettings.from_environment(
+        **_given(
+            host=options.host,
+            port=options.port,
+            preload=tuple(options.preload) if options.preload else None,
+            alias=options.alias,
+            context=options.ctx_size,
+            threads=options.threads,
+            dtype=options.dtype,
+            isa=options.isa,
+            kv_type=options.kv_type,
+            packed_cache=options.packed_cache or None,
+            parallel=options.parallel,
+            max_queue=options.max_queue,
+            queue_timeout=options.queue_timeout,
+            max_models=options.max_models,
+            keep_alive=options.keep_alive,
+            grace=options.grace,
+            origins=options.origins,
+            ollama_version=options.ollama_version,
+        )
+        | ({} if options.reasoning_budget is None or options.reasoning_budget < 0 else
+           {"reasoning_budget": options.reasoning_budget})
+    )  # fmt: skip
+    return start(
+        options,
+        settings,
+        hosts=tuple(options.allow_host or ()),
+        allow_unauthenticated=options.allow_unauthenticated,
+        slots=options.slots,
+        reasoning_field=options.reasoning_field,
+        **_given(metrics=options.metrics_prefix),
+    )
+
+
+def start(options: argparse.Namespace, settings: Any, **http: Any) -> int:
+    """Serve with these settings; keys come from the options and the environment."""
+    from pyinfer.server.http_settings import HttpSettings, read_keys
+    from pyinfer.server.run import serve
+
+    keys = list(options.api_key or ())
+    if (from_environment := os.environ.get("PYINFER_API_KEY")) and not keys:
+        keys = [from_environment]
+    shown = HttpSettings(
+        host=settings.host,
+        origins=settings.origins,
+        api_keys=read_keys(keys, options.api_key_file),
+        **http,
+    )
+    with options.interrupts.tolerated():
+        return serve(settings, shown, lambda line: note(f"pyinfer: {line}"))
+
+
+def check_extra() -> None:
+    """Refuse to go on without the packages of the extra.
+
+    Raises
+    ------
+    UsageError
+        Names the extra.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"the server needs packages that are not installed: {', '.join(missing)}",
+            hint="install them with: pip install 'pyinfer[server]'",
+        )
+
+
+def port(text: str) -> int:
+    """Read a TCP port."""
+    if not text.isascii() or not text.isdigit() or int(text[:6]) > 65_535:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 65535, found {text!r}")
+    return int(text)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _count(text: str) -> int:
+    return 0 if text == "0" else positive(text)
+
+
+def _budget(text: str) -> int:
+    return -1 if text == "-1" else _count(text)
+
+
+def _duration(text: str) -> float:
+    from pyinfer.errors import RequestError
+    from pyinfer.server.durations import parse_duration
+
+    try:
+        return parse_duration(text, "the time")
+    except RequestError as error:
+        raise argparse.ArgumentTypeError(error.message) from None

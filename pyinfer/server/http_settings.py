@@ -1,0 +1,124 @@
+"""Settings of the HTTP side: who may call, what is shown. Handlers find them as ``app.state.http``.
+
+What concerns models and scheduling is in ``settings.py``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyinfer.errors import UsageError
+
+METRIC_FAMILIES = ("vllm", "llamacpp", "pyinfer")
+
+_ORIGIN = re.compile(r"\*|null|[a-zA-Z][a-zA-Z0-9+.\-]*://[^\s/?#@]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """How the server talks to its clients.
+
+    Attributes
+    ----------
+    host : str
+        The address that it listens on.
+    api_keys : tuple of str
+        If any, requests need one of them.
+    hosts : tuple of str
+        Names besides the address and localhost that requests may use in their Host header.
+    origins : tuple of str
+        Web origins besides the own one that may call, like ``https://chat.example`` or
+        ``http://localhost:*``; ``*`` is every one.
+    allow_unauthenticated : bool
+        Listen on a public address without keys.
+    metrics : tuple of str
+        Families of metrics that are shown: ``vllm``, ``llamacpp``, ``pyinfer``.
+    slots : bool
+        Show ``/slots``.
+    reasoning_field : str
+        ``reasoning_content``, or ``both`` for ``reasoning`` as well (OpenAI dialect).
+    reasoning_format : str
+        For chat completions that do not say: ``none`` leaves the reasoning in the content.
+    """
+
+    host: str = "127.0.0.1"
+    api_keys: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    allow_unauthenticated: bool = False
+    metrics: tuple[str, ...] = METRIC_FAMILIES
+    slots: bool = True
+    reasoning_field: str = "reasoning_content"
+    reasoning_format: str = "auto"
+
+    def check(self) -> None:
+        """Refuse settings that cannot be meant.
+
+        Raises
+        ------
+        UsageError
+            A public address without a key, or a malformed value.
+        """
+        if not (is_loopback(self.host) or self.api_keys or self.allow_unauthenticated):
+            raise UsageError(
+                f"{self.host} can be reached from other machines, and no API key is set",
+                hint="give --api-key or --api-key-file, or --allow-unauthenticated to let "
+                "everybody in",
+            )
+        for origin in self.origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise UsageError(
+                    f"{origin!r} is no web origin", hint="write it like https://chat.example"
+                )
+        for key in self.api_keys:
+            if not key or not key.isascii() or not key.isprintable() or " " in key:
+                raise UsageError("an API key must be printable ASCII without spaces")
+        for family in self.metrics:
+            if family not in METRIC_FAMILIES:
+                raise UsageError(
+                    f"there are no metrics {family!r}", hint=f"known: {', '.join(METRIC_FAMILIES)}"
+                )
+
+
+def is_loopback(host: str) -> bool:
+    """The address can be reached from this machine only.
+
+    Examples
+    --------
+    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "nas")]
+    [True, True, True, False, False]
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def read_keys(given: Iterable[str], file: str | None) -> tuple[str, ...]:
+    """Keys of the command line (separated by commas) and of a file (one per line).
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or holds no key.
+    """
+    keys = [key.strip() for text in given for key in text.split(",")]
+    if file is not None:
+        try:
+            lines = Path(file).read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise UsageError(f"cannot read the API keys in {file}: {reason}") from None
+        found = [line.strip() for line in lines if line.strip()]
+        if not found:
+            raise UsageError(f"{file} holds no API key")
+        keys += found
+    if any(not key for key in keys):
+        raise UsageError("an API key is empty")
+    return tuple(dict.fromkeys(keys))
