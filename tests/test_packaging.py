@@ -17,6 +17,7 @@ import pytest
 
 import pyinfer._kernels
 
+from .disassembly import objdump
 from .source_tree import ROOT, files, text
 
 PACKAGE = Path(pyinfer._kernels.__path__[0]).parent
@@ -88,14 +89,6 @@ def test_the_core_needs_no_torch(installed: list[Path]) -> None:
     needed = metadata.requires("pyinfer") or []
     base = {re.split(r"[^\w-]", line)[0] for line in needed if "extra ==" not in line}
     assert base == {"numpy", "safetensors", "tokenizers", "jinja2", "rich"}
-
-
-def objdump(*arguments: str) -> str:
-    """Output of objdump, or a skip where there is none."""
-    program = shutil.which("objdump")
-    if program is None:
-        pytest.skip("no objdump here")
-    return subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout
 
 
 def homes(library: Path) -> dict[int, str]:

@@ -70,6 +70,7 @@ CROSS_TESTS = {
     "tests/text/test_hostile_files.py",  # tokenizer files of both kinds
     "tests/test_docs.py",
     "tests/test_examples.py",  # doctests of the public surface
+    "tests/test_instruction_counts.py",  # of the compiled kernels
     "tests/test_packaging.py",
     "tests/test_structure.py",
     "tests/test_structure_c.py",
