@@ -85,7 +85,9 @@ class Process:
             env=environment,
         )
         self.load: float | None = self._read()["ready"]
-        self.limits: dict[str, float] | None = None  # of the machine, during the last figure
+        # Of the machine, and the seconds with every step at the median, during the last figure.
+        self.limits: dict[str, float] | None = None
+        self.steady: float | None = None
 
     def ask(self, command: str) -> dict[str, Any]:
         """Send a command and wait for the answer."""
@@ -97,7 +99,7 @@ class Process:
     def seconds(self, measure: Measure) -> float | None:
         """Seconds for one figure."""
         answer = self.ask(f"measure {measure}")
-        self.limits = answer["limits"]
+        self.limits, self.steady = answer.get("limits"), answer.get("steady")
         return None if answer["seconds"] is None else float(answer["seconds"])
 
     def info(self) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def run(plan: Comparison) -> dict[str, Any]:
     engines += [BinaryEngine(binary, peer_model, plan.threads) for binary in plan.binaries]
     info = ours.info()
     tests: dict[str, dict[str, Any]] = {
-        str(measure): {"limits": [], "rates": {engine.name: [] for engine in engines}}
+        str(measure): {"limits": [], "steady": [], "rates": {engine.name: [] for engine in engines}}
         for measure in plan.tests
     }
     for engine in engines:
@@ -145,6 +147,7 @@ def run(plan: Comparison) -> dict[str, Any]:
                 seconds = engine.seconds(measure)
                 figures["rates"][engine.name].append(seconds and measure.tokens / seconds)
             figures["limits"].append(ours.limits)
+            figures["steady"].append(ours.steady and measure.tokens / ours.steady)
     result = {
         "model": Path(plan.model).name,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -185,8 +188,12 @@ def limit_rates(result: dict[str, Any], test: str) -> list[float]:
 
 
 def shares(result: dict[str, Any], test: str, engine: str = "pyinfer") -> list[float]:
-    """Share of the limit of its own round that each run of an engine reached."""
-    rates = result["tests"][test]["rates"][engine]
+    """Share of the limit of its own round that each run of an engine reached.
+
+    Ours is the share of the median step, between samples of the limits; a peer's of the whole run.
+    """
+    figures = result["tests"][test]
+    rates = figures["steady"] if engine == "pyinfer" else figures["rates"][engine]
     return [rate / top for rate, top in zip(rates, limit_rates(result, test), strict=True)]
 
 

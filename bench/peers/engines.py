@@ -5,7 +5,7 @@
 
 Reads one command per line from standard input, answers one JSON object per line:
 
-    measure pp512     seconds (see bench.peers.measure), from pyinfer also the limits meanwhile
+    measure pp512     seconds (see bench.peers.measure), from pyinfer also the median and the limits
     kernel FORMAT     operations per second of the bare GEMM kernel on all threads (pyinfer only)
     info              what runs
     quit
@@ -28,6 +28,7 @@ class Pyinfer:
     """pyinfer's own model, stepped directly."""
 
     has_limits = True
+    steady = 0.0  # seconds of the last figure if all its steps took the median
 
     def __init__(self, path: str, threads: int, context: int, sequences: int) -> None:
         from bench.peers.watch import LimitWatch
@@ -54,8 +55,10 @@ class Pyinfer:
         stepper = self._steppers[measure.sequences]
         with self._watch.around() as sample:
             if measure.kind == "pp":
-                return float(stepper.prompt(measure.n, measure.depth))
-            return in_pieces(stepper.decode, measure.n, measure.depth, sample)
+                self.steady = float(stepper.prompt(measure.n, measure.depth))
+                return self.steady
+            seconds, self.steady = in_pieces(stepper.decode, measure.n, measure.depth, sample)
+        return seconds
 
     def info(self) -> dict[str, Any]:
         """What runs, and what one step of it costs."""
@@ -96,7 +99,9 @@ def answer(engine: Any, command: list[str]) -> dict[str, Any]:
     match command:
         case ["measure", text]:
             seconds = engine.seconds(Measure.parse(text))
-            return {"seconds": seconds, "limits": engine.limits() if engine.has_limits else None}
+            if not engine.has_limits:
+                return {"seconds": seconds}
+            return {"seconds": seconds, "steady": engine.steady, "limits": engine.limits()}
         case ["kernel", fmt]:
             return dict(engine.kernel(fmt))
         case ["info"]:

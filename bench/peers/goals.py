@@ -202,7 +202,7 @@ def tests_pass(run: dict[str, Any]) -> Iterable[Verdict]:
 
 LLAMA, IK, AVX2 = "llama.cpp", "ik", "llama-bench-avx2"
 Q4, Q8, BF16 = "random-1.5b-q4_0.gguf", "random-1.5b-q8_0.gguf", "random-1.5b-bf16.gguf"
-Q4_7B = "random-7b-q4_0.gguf"
+Q4_K_M, Q4_7B = "random-1.5b-q4_k_m.gguf", "random-7b-q4_0.gguf"
 
 LINES: tuple[Line, ...] = (
     Line("decode-q4_0", "decode, 2 threads, q4_0", Q4, ("tg128",),
@@ -210,6 +210,8 @@ LINES: tuple[Line, ...] = (
          (LLAMA, IK)),
     Line("decode-q8_0", "decode, 2 threads, q8_0", Q8, ("tg64",), (share("tg64", 0.93),), (LLAMA,)),
     Line("decode-bf16", "decode, 2 threads, bf16", BF16, ("tg32",), (share("tg32", 0.93),),
+         (LLAMA,)),
+    Line("decode-q4_k_m", "decode, 2 threads, Q4_K_M", Q4_K_M, ("tg64",), (share("tg64", 0.93),),
          (LLAMA,)),
     Line("decode-1-thread", "decode, 1 thread, q4_0", Q4, ("tg64",), (share("tg64", 0.90),),
          (LLAMA,), threads=1),
@@ -219,6 +221,8 @@ LINES: tuple[Line, ...] = (
          (LLAMA, IK), kernel=True),
     Line("prompt-q8_0", "prompt, q8_0", Q8, ("pp512",), (ratio("pp512", LLAMA, 3.0),), (LLAMA,),
          kernel=True),
+    Line("prompt-q4_k_m", "prompt, Q4_K_M", Q4_K_M, ("pp512",), (ratio("pp512", LLAMA, 3.0),),
+         (LLAMA,)),
     Line("prompt-bf16", "prompt, bf16", BF16, ("pp512",),
          (matrix_share("pp512", "1.5b", "f32", 0.65), ratio("pp512", LLAMA, 1.4)),
          (LLAMA,), kernel=True),

@@ -26,11 +26,13 @@ from typing import Any
 from bench.peers.binaries import Binary
 from bench.peers.compare import Comparison, median_and_spread, run
 from bench.peers.goals import LINES, Line, verdicts, written
+from bench.peers.load_time import touch_memory
 from bench.peers.measure import Measure
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTS = 3
 CONTEXT = 512
+TOUCHED_BYTES = 3_000_000_000  # more than any of the engines takes
 EQUALITY_TESTS = ("tests/kernels", "tests/model/test_equality.py", "tests/model/test_golden.py")
 
 
@@ -65,9 +67,12 @@ def _startup(line: Line, args: argparse.Namespace) -> dict[str, Any]:
         _ask(cached)  # writes the cache
         starts: dict[str, list[Any]] = {"pyinfer": [], "packed cache": []}
         for _ in range(STARTS):
+            touch_memory(TOUCHED_BYTES)
             starts["pyinfer"].append(_ask(words))
+            touch_memory(TOUCHED_BYTES)
             starts["packed cache"].append(_ask(cached))
             if args.peer_python:
+                touch_memory(TOUCHED_BYTES)
                 words_of_peer = ["bench.peers.startup", "llama.cpp", *words[2:]]
                 found = _ask(words_of_peer, args.peer_python)
                 starts.setdefault("llama.cpp", []).append(found)

@@ -3,8 +3,8 @@
 A shared machine may read twice as fast in one second as in the next. A limit that is measured once,
 as the best of many tries, then says what the machine can do at its best moment, and the share that
 a run reaches says more about the neighbours than about the engine. So the run is cut into pieces of
-a few tenths of a second, the limits are sampled between them, and both are averaged over the same
-time.
+a few hundredths of a second, the machine reads for as long between them, and the medians of both
+are compared.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pyinfer._kernels.runtime import Runtime
 from pyinfer._kernels.tensor import Arena
 from pyinfer.diagnose.limits import WALKS, Limits
 
-PIECE_SECONDS = 0.3
+PIECE_SECONDS = 0.06
 _CHOICE_ROUNDS = 5
 _MULTIPLY_ROUNDS = 1_000_000
-_SAMPLE_PASSES = 2
+_MULTIPLY_EVERY = 8  # samples; these limits move less
 
 
 class LimitWatch:
@@ -39,61 +39,70 @@ class LimitWatch:
         self._data = buffer.view()
         tries = [[self._read(walk) for walk in WALKS] for _ in range(_CHOICE_ROUNDS)]
         medians = [statistics.median(rates) for rates in zip(*tries, strict=True)]
-        #: The walk that reads fastest here; one and the same in all samples, so that their mean
-        #: is not a mean of lucky moments.
+        #: The walk that reads fastest here; one and the same in all samples, so that they are
+        #: not the lucky moments of several.
         self.walk = WALKS[medians.index(max(medians))]
-        self._samples: list[Limits] = []
+        self._rates: dict[str, list[float]] = {}
 
     @contextmanager
-    def around(self) -> Iterator[Callable[[], None]]:
-        """Sample at both ends of the block, and whenever the given function is called in it."""
-        self._samples = []
-        self._sample()
+    def around(self) -> Iterator[Callable[[float], None]]:
+        """Sample at both ends of the block, and for some seconds whenever the given function is
+        called in it.
+        """
+        self._rates = {"read": [], "int8": [], "f32": []}
+        self._sample(PIECE_SECONDS)
         yield self._sample
-        self._sample()
+        self._multiply()
+        self._sample(PIECE_SECONDS)
 
     def limits(self) -> Limits:
-        """Mean of the samples of the last block: of the time that each unit of work takes."""
-        return Limits(
-            read=statistics.harmonic_mean([sample.read for sample in self._samples]),
-            int8=statistics.harmonic_mean([sample.int8 for sample in self._samples]),
-            f32=statistics.harmonic_mean([sample.f32 for sample in self._samples]),
-        )
+        """Medians of the samples of the last block."""
+        return Limits(**{kind: statistics.median(rates) for kind, rates in self._rates.items()})
 
-    def _sample(self) -> None:
-        runtime = self._runtime
-        reads = [self._read(self.walk) for _ in range(_SAMPLE_PASSES)]
-        self._samples.append(
-            Limits(
-                read=statistics.harmonic_mean(reads),
-                int8=runtime.peak_rate("int8", _MULTIPLY_ROUNDS),
-                f32=runtime.peak_rate("f32", _MULTIPLY_ROUNDS),
-            )
-        )
+    def _sample(self, seconds: float) -> None:
+        rates = self._rates["read"]
+        if len(rates) % _MULTIPLY_EVERY == 0:
+            self._multiply()
+        passes: list[float] = []
+        end = time.perf_counter() + seconds
+        while not passes or time.perf_counter() < end:
+            passes.append(self._read(self.walk))
+        rates.append(statistics.median(passes))
+
+    def _multiply(self) -> None:
+        for kind in ("int8", "f32"):
+            self._rates[kind].append(self._runtime.peak_rate(kind, _MULTIPLY_ROUNDS))
 
     def _read(self, walk: tuple[int, int, int]) -> float:
         return float(self._runtime.read_bandwidth(self._data, walk))
 
 
 def in_pieces(
-    run: Callable[[int, int], float], n: int, depth: int, sample: Callable[[], None]
-) -> float:
-    """Seconds of ``n`` steps after ``depth`` tokens, with samples of the limits between pieces.
+    run: Callable[[int, int], float], n: int, depth: int, sample: Callable[[float], None]
+) -> tuple[float, float]:
+    """``n`` steps after ``depth`` tokens, each piece between two samples of its length.
 
     Parameters
     ----------
     run : callable
         Seconds for (steps, depth).
+    sample : callable
+        Samples the limits for so many seconds.
+
+    Returns
+    -------
+    tuple of float
+        Seconds of all steps, and what they would be if every step took the median.
     """
     done, seconds = 0, 0.0
     size = 1
+    steps: list[float] = []
     while done < n:
         count = min(size, n - done)
-        started = time.perf_counter()
         piece = run(count, depth + done)
+        steps += [piece / count] * count
         done, seconds = done + count, seconds + piece
-        # The first call may prepare the depth; only what counts decides the size of pieces.
         size = max(1, round(PIECE_SECONDS / (piece / count)))
-        if done < n and (time.perf_counter() - started > PIECE_SECONDS / 2 or count > 1):
-            sample()
-    return seconds
+        if done < n:
+            sample(piece)
+    return seconds, n * statistics.median(steps)

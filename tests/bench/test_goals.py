@@ -25,7 +25,13 @@ def made_up(test: str, ours: list[float], theirs: list[float]) -> dict[str, Any]
     """A run whose decode limit is 10 and 20 tokens per second in its two rounds."""
     limits = [{"read": read, "int8": 1e9, "f32": 1e8} for read in (10_000.0, 20_000.0)]
     return {
-        "tests": {test: {"limits": limits, "rates": {"pyinfer": ours, "llama.cpp": theirs}}},
+        "tests": {
+            test: {
+                "limits": limits,
+                "steady": ours,
+                "rates": {"pyinfer": ours, "llama.cpp": theirs},
+            }
+        },
         "engines": {"pyinfer": {"info": {"work": WORK, "step_tokens": 512}}},
         "kernel": [{"ops": 5e8, "int8": 1e9, "f32": 1e8}] * 2,
     }

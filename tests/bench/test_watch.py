@@ -12,25 +12,30 @@ from pyinfer.diagnose.limits import Limits, read_buffer
 
 def test_pieces_cover_every_step_once_and_are_sampled_between() -> None:
     calls: list[tuple[int, int]] = []
-    samples: list[int] = []
+    samples: list[float] = []
 
     def run(count: int, depth: int) -> float:
         calls.append((count, depth))
         return count * PIECE_SECONDS / 10
 
-    seconds = in_pieces(run, 95, 1000, lambda: samples.append(len(calls)))
+    seconds, steady = in_pieces(run, 95, 1000, samples.append)
     assert calls == [(1, 1000), *[(10, 1001 + 10 * i) for i in range(9)], (4, 1091)]
     assert seconds == pytest.approx(95 * PIECE_SECONDS / 10)
-    assert samples == list(range(2, 11))
+    assert steady == pytest.approx(seconds)
+    assert samples == [calls[i][0] * PIECE_SECONDS / 10 for i in range(10)]
 
 
-def test_limits_are_the_mean_of_the_time_that_work_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_are_the_medians_of_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = LimitWatch(Runtime("scalar", 1), read_buffer(1 << 20))
-    rates = iter([10.0, 10.0, 30.0, 30.0])
-    monkeypatch.setattr(watch, "_read", lambda walk: next(rates))
-    with watch.around():
-        pass
+    rates = iter([10.0, 30.0, 20.0])
+
+    def sample(seconds: float) -> None:
+        watch._rates["read"].append(next(rates))
+
+    monkeypatch.setattr(watch, "_sample", sample)
+    with watch.around() as again:
+        again(0.0)
     limits = watch.limits()
-    assert limits.read == pytest.approx(15.0)  # as long at 10 as at 30
+    assert limits.read == 20.0
     assert isinstance(limits, Limits)
     assert np.isfinite([limits.int8, limits.f32]).all()

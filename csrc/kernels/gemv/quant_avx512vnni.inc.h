@@ -53,8 +53,8 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
             for (size_t s = 0; s < n_streams; s++) {
                 const pi_block_group *group =
                     (const pi_block_group *)(const void *)a->w[s] + p * n_groups + g;
-                pi_prefetch_stream(group, sizeof *group, a->prefetch_near, a->prefetch_far);
                 for (size_t b = 0; b < 4; b++) {
+                    pi_prefetch_part(group, sizeof *group, b, 4, a->prefetch_near, a->prefetch_far);
                     add_block(group, b, x, n_tokens, f_f32x16[s]);
                 }
             }

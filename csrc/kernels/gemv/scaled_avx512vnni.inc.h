@@ -63,11 +63,14 @@ PI_INLINE void add_block(const __m512i *code, const pi_scales *scales, size_t b,
     }
 }
 
-PI_INLINE void add_group(const pi_scaled *group, size_t half, const struct pi_a8_group *x,
-                         const union part_sums *sums, size_t n_tokens, __m512 *f_f32x16) {
+PI_INLINE void add_group(const struct pi_gemv_args *a, const pi_scaled *group, size_t half,
+                         const struct pi_a8_group *x, const union part_sums *sums, size_t n_tokens,
+                         __m512 *f_f32x16) {
     const pi_scales scales = pi_scales_of(group, half);
     PI_UNROLL(4)
     for (size_t b = 0; b < 4; b++) {
+        pi_prefetch_part(group, sizeof *group, 4 * half + b, 4 * PI_SPAN, a->prefetch_near,
+                         a->prefetch_far);
         __m512i code_u8x64[PI_CHUNKS];
         pi_block_codes(group, 4 * half + b, code_u8x64);
         add_block(code_u8x64, &scales, b, x, sums, n_tokens, f_f32x16);
@@ -93,10 +96,7 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
                 for (size_t s = 0; s < n_streams; s++) {
                     const pi_scaled *group =
                         (const pi_scaled *)(const void *)a->w[s] + p * n_groups + g;
-                    const uint8_t *part = (const uint8_t *)group + half * sizeof *group / PI_SPAN;
-                    pi_prefetch_stream(part, sizeof *group / PI_SPAN, a->prefetch_near,
-                                       a->prefetch_far);
-                    add_group(group, half, x, sums, n_tokens, f_f32x16[s]);
+                    add_group(a, group, half, x, sums, n_tokens, f_f32x16[s]);
                 }
             }
         }

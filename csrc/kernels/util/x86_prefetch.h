@@ -19,4 +19,15 @@ PI_INLINE void pi_prefetch_stream(const void *at, size_t bytes, size_t near, siz
     }
 }
 
+/* Part `part` of `parts` of the same: a core holds a few misses at a time, so prefetches in small
+ * portions between the arithmetic stall less than a burst for a whole group. */
+PI_INLINE void pi_prefetch_part(const void *at, size_t bytes, size_t part, size_t parts,
+                                size_t near, size_t far) {
+    const size_t lines = bytes / PI_LINE_BYTES;
+    const size_t first = part * lines / parts;
+    const size_t end = (part + 1) * lines / parts;
+    pi_prefetch_stream((const char *)at + first * PI_LINE_BYTES, (end - first) * PI_LINE_BYTES,
+                       near, far);
+}
+
 #endif
