@@ -47,12 +47,37 @@ class Edits:
     values: npt.NDArray[np.float32]
     mask: npt.NDArray[np.uint32] | None = None
 
+    def allows(self, token: int) -> bool:
+        """Whether the mask allows one token."""
+        return self.mask is None or bool(int(self.mask[token >> 5]) >> (token & 31) & 1)
+
     def allowed(self, ids: Ids) -> npt.NDArray[np.bool_]:
         """Whether the mask allows each of ``ids``."""
         if self.mask is None:
             return np.ones(len(ids), np.bool_)
         words = self.mask[ids >> 5]
         return np.asarray((words >> (ids & 31).astype(np.uint32)) % 2, np.bool_)
+
+
+def best_token(row: LogitsRow, edits: Edits) -> int | None:
+    """The first token of the list, found among the row's candidates and the changed tokens.
+
+    What is in neither comes after the last candidate. None if every candidate is changed or
+    banned: then the whole row decides. Plain Python, because between two steps that stream the
+    weights every NumPy call pays for cold caches.
+    """
+    changed = dict(zip(edits.ids.tolist(), edits.values.tolist(), strict=True))
+    best: tuple[float, int] | None = None
+    for token, value in zip(row.ids.tolist(), row.values.tolist(), strict=True):
+        if token not in changed and edits.allows(token):
+            best = (-value, token)
+            break
+    if best is None:
+        return None
+    for token, value in changed.items():
+        if -value <= best[0] and (-value, token) < best and edits.allows(token):
+            best = (-value, token)
+    return best[1]
 
 
 class TokenList:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyinfer.engine.candidates import SORTED_TOKENS, RowTokens, TokenList
+from pyinfer.engine.candidates import SORTED_TOKENS, RowTokens, TokenList, best_token
 from pyinfer.engine.draw import stream_key, uniform
 from pyinfer.engine.params import SamplingParams
 from pyinfer.engine.penalties import LogitEditor
@@ -245,8 +245,10 @@ class Sampler:
             )
         edits = self._editor.edits(row, self._generated, mask)
         if self._greedy:
-            ids = row.ids if edits is None else RowTokens(row, self._n_valid, edits).ids
-            return int(ids[0])
+            best = int(row.ids[0]) if edits is None else best_token(row, edits)
+            if best is not None:
+                return best
+            return int(RowTokens(row, self._n_valid, edits).ids[0])
         left = Survivors(RowTokens(row, self._n_valid, edits))
         for stage, amount in self._stages:
             stage(left, amount)
