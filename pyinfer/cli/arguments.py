@@ -9,6 +9,17 @@ from typing import Any, NoReturn
 from pyinfer.errors import UsageError
 
 
+class Formatter(argparse.HelpFormatter):
+    """Keeps the help of long subcommands on their line: the base forgets that they are indented."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Take in an option, a word, or the list of subcommands."""
+        before = self._action_max_length
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction) and self._action_max_length > before:
+            self._action_max_length += self._indent_increment
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose mistakes are UsageError instead of an exit with two lines.
 
@@ -18,7 +29,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, **settings)
+        super().__init__(allow_abbrev=False, formatter_class=Formatter, **settings)
         self.switches: set[str] = set()
         self.intermixed = False
 

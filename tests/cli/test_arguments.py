@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyinfer.cli.arguments import Parser, positive, switch
+from pyinfer.cli.commands import COMMANDS, build_parser
 from pyinfer.errors import UsageError
 
 
@@ -72,3 +73,12 @@ def test_options_between_words() -> None:
     assert (options.model, options.words, options.a) == ("m", ["b", "c"], True)
     with pytest.raises(UsageError):
         parser.parse_args(["m", "--none", "b"])
+
+
+def test_every_command_has_its_help_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = build_parser("").format_help().splitlines()
+    for name, text in COMMANDS.items():
+        assert [line.split() for line in lines if line.split()[:1] == [name]] == [
+            [name, *text.split()]
+        ]
