@@ -230,12 +230,18 @@ def quality(run: dict[str, Any]) -> str:
 def agreement(run: dict[str, Any]) -> str:
     """Perplexity and greedy answers beside llama.cpp on the same files."""
     rows = [
-        [f["file"], f"{f['scored']:,}", f"{f['pyinfer']:.4f}", f"{f['llama_cpp']:.4f}",
-         f"{f['difference']:+.3%}", f"{f['same_answers']} / {f['answers']}"]
+        [f["file"], f"{f['scored']:,}", f"{f['pyinfer']:.4f}", f"{f['llama_cpp']:.4f}", _apart(f),
+         _apart(f["pyinfer_to_exact"]), _apart(f["llama_cpp_to_exact"]),
+         f"{f['same_answers']} / {f['answers']}"]
         for f in run["agreement"]["files"]
     ]  # fmt: skip
-    columns = ["file", "tokens", "pyinfer", "llama.cpp", "difference", "same answers"]
-    return table(columns, rows)
+    columns = ["file", "tokens", "pyinfer", "llama.cpp", "difference", "pyinfer to exact"]
+    return table([*columns, "llama.cpp to exact", "same answers"], rows)
+
+
+def _apart(figures: dict[str, Any]) -> str:
+    """A relative difference with its standard error."""
+    return f"{figures['difference']:+.3%} ± {figures['error']:.3%}"
 
 
 def fill(text: str, block: str, content: str) -> str:

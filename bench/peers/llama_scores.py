@@ -3,8 +3,8 @@
     python -m bench.peers.llama_scores FILE.gguf < request.json
 
 The request is ``{"text": ..., "n_ctx": ..., "special": ..., "prompts": [[ids], ...], "n": ...}``;
-the answer holds ``tokens`` (of the text), ``perplexity``, ``mean_nll``, ``count`` and ``greedy``
-(ids per prompt). Needs NumPy and llama-cpp-python only.
+the answer holds ``tokens`` (of the text), ``perplexity``, ``mean_nll``, ``window_nll``, ``count``
+and ``greedy`` (ids per prompt). Needs NumPy and llama-cpp-python only.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Scorer:
             losses.append(total - rows[np.arange(len(rows)), window[half + 1 :]])
         nll = np.concatenate(losses)
         return {"perplexity": float(np.exp(nll.mean())), "mean_nll": float(nll.mean()),
-                "count": len(nll)}  # fmt: skip
+                "window_nll": [float(x.mean()) for x in losses], "count": len(nll)}  # fmt: skip
 
     def greedy(self, prompt: list[int], n: int) -> list[int]:
         """The ``n`` best next tokens, one after the other; ends after an end token."""

@@ -72,6 +72,11 @@ def test_quality_tables() -> None:
     assert lines[2].startswith("| f32 | 3.00 | 4.84 | 14.566 | 0.00000 |")
     assert lines[3] == "| q4_0 | 2.09 | 4.84 | 14.566 | 0.06160 | 0.9575 | 94.51% | 94 / 100 |"
     file = {"file": "a.gguf", "scored": 10455, "pyinfer": 15.3124, "llama_cpp": 15.3122,
-            "difference": 1.3e-5, "same_answers": 6, "answers": 6}  # fmt: skip
+            "difference": 1.3e-5, "error": 2e-5, "same_answers": 6, "answers": 6,
+            "pyinfer_to_exact": {"difference": 0.001, "error": 0.0},
+            "llama_cpp_to_exact": {"difference": -0.002, "error": 0.0}}  # fmt: skip
     shown = report.agreement({"agreement": {"files": [file]}}).splitlines()
-    assert shown[2] == "| a.gguf | 10,455 | 15.3124 | 15.3122 | +0.001% | 6 / 6 |"
+    assert shown[2] == (
+        "| a.gguf | 10,455 | 15.3124 | 15.3122 | +0.001% ± 0.002% | +0.100% ± 0.000% "
+        "| -0.200% ± 0.000% | 6 / 6 |"
+    )
