@@ -1,0 +1,244 @@
+"""Ask a server everything for minutes, leave often in the middle, and see whether it stays as it was.
+
+    python -m tools.soak --minutes 30
+
+Starts ``pyinfer serve`` on a free port (or takes ``--url`` and ``--pid``). Prints one JSON object:
+requests by kind and outcome, memory, open files and threads of every process over time, slots and
+cache blocks that are still held when nothing runs any more. Exit status 1 if an answer was wrong, a
+request failed for no reason, something is still held, or memory, files or threads grew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.serving.client import RefusedError, Server
+
+QUESTION, ANSWER = "Which is larger, 9.11 or 9.9?", "9.9 is larger than 9.11."
+MESSAGES = [{"role": "user", "content": QUESTION}]
+BASELINE_SHARE = 0.3  # of the time: caches and pools fill
+MEMORY_GROWTH = 16 * 2**20  # bytes that may come after that
+SETTLE_SECONDS = 30.0
+# Kind -> (path, body, the part of the answer that must be in it).
+CHAT = {"messages": MESSAGES}
+REQUESTS: dict[str, tuple[str, Any, str]] = {
+    "ollama chat": ("/api/chat", {**CHAT, "model": "demo", "options": {"temperature": 0}}, ""),
+    "ollama generate": (
+        "/api/generate",
+        {"model": "demo", "prompt": QUESTION, "stream": False, "options": {"temperature": 0}},
+        ANSWER,
+    ),
+    "ollama embed": ("/api/embed", {"model": "demo", "input": [QUESTION, "12"]}, "embeddings"),
+    "ollama tags": ("/api/tags", None, "demo"),
+    "openai chat": ("/v1/chat/completions", {**CHAT, "temperature": 0}, ANSWER),
+    "openai stream": ("/v1/chat/completions", {**CHAT, "temperature": 0, "stream": True}, ""),
+    "openai long": (
+        "/v1/completions",
+        {"prompt": QUESTION, "max_tokens": 600, "ignore_eos": True, "stream": True, "n": 2},
+        "",
+    ),
+    "openai sampled": ("/v1/chat/completions", {**CHAT, "temperature": 1, "n": 3}, "choices"),
+    "llama completion": ("/completion", {"prompt": QUESTION, "n_predict": 40}, "content"),
+    "llama stream": ("/completion", {"prompt": QUESTION, "n_predict": 400, "stream": True,
+                                     "ignore_eos": True}, ""),
+    "llama tokenize": ("/tokenize", {"content": QUESTION}, "tokens"),
+    "metrics": ("/metrics", None, "vllm:num_requests_running"),
+    "slots": ("/slots", None, "id"),
+}  # fmt: skip
+STREAMS = {kind for kind, (_, _, part) in REQUESTS.items() if not part}
+
+
+@dataclass(slots=True)
+class Soak:
+    """What happened so far."""
+
+    server: Server
+    outcomes: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+
+    async def one(self, kind: str, leave: float | None) -> None:
+        """One request; with ``leave`` the connection is closed after so many seconds."""
+        path, body, part = REQUESTS[kind]
+        try:
+            async with asyncio.timeout(leave):
+                text = b"\n".join([line async for line in self.server.lines(path, body)]).decode()
+        except TimeoutError:
+            self.outcomes[f"{kind}: left"] += 1
+        except RefusedError as error:
+            self.outcomes[f"{kind}: {error.status}"] += 1
+            if error.status not in (429, 503):
+                self.faults.append(f"{kind}: {error}")
+        except (OSError, asyncio.IncompleteReadError) as error:
+            self.outcomes[f"{kind}: lost"] += 1
+            self.faults.append(f"{kind}: {type(error).__name__}")
+        else:
+            self.outcomes[f"{kind}: ok"] += 1
+            whole = spoken(text) if kind in STREAMS else text
+            if kind in ("ollama chat", "openai stream"):
+                part = ANSWER
+            if part not in whole:
+                self.faults.append(f"{kind}: wrong answer {whole[-200:]!r}")
+
+    async def worker(self, end: float, share: float, draw: random.Random) -> None:
+        """Requests one after the other until the time is over."""
+        while time.monotonic() < end:
+            leave = draw.uniform(0.0, 0.4) if draw.random() < share else None
+            await self.one(draw.choice(list(REQUESTS)), leave)
+
+    async def watch(self, pid: int, every: float) -> None:
+        """Note memory, files and threads of the processes until cancelled."""
+        start = time.monotonic()
+        while True:
+            self.samples.append({"seconds": round(time.monotonic() - start, 1),
+                                 "processes": processes(pid)})  # fmt: skip
+            await asyncio.sleep(every)
+
+
+def spoken(text: str) -> str:
+    """Content of all lines or events of a stream together."""
+    said = []
+    for line in text.splitlines():
+        data = line.removeprefix("data:").strip()
+        if data.startswith("{"):
+            value = json.loads(data)
+            if "error" in value:
+                return data
+            choice = (value.get("choices") or [{}])[0]
+            said.append((choice.get("delta") or value.get("message") or {}).get("content") or "")
+    return "".join(said)
+
+
+def processes(pid: int) -> dict[str, dict[str, int]]:
+    """Memory, files and threads of a process and those that it has started."""
+    found = {}
+    for each in [pid, *children(pid)]:
+        with contextlib.suppress(OSError):  # it has just ended
+            status = Path(f"/proc/{each}/status").read_text()
+            numbers = dict(re.findall(r"^(VmRSS|Threads):\s+(\d+)", status, re.MULTILINE))
+            files = sum(1 for _ in Path(f"/proc/{each}/fd").iterdir())
+            memory = int(numbers.get("VmRSS", 0)) * 1024
+            found[str(each)] = {"rss": memory, "files": files, "threads": int(numbers["Threads"])}
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Processes below a process."""
+    found = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in listed.read_text().split():
+            found += [int(child), *children(int(child))]
+    return found
+
+
+async def held(server: Server) -> dict[str, float]:
+    """What is still running, waiting or held in the cache, once it has settled."""
+    names = {"running": "num_requests_running", "waiting": "num_requests_waiting",
+             "cache": "kv_cache_usage_perc"}  # fmt: skip
+    end = time.monotonic() + SETTLE_SECONDS
+    while True:
+        text = await server.text("/metrics")
+        found = {
+            key: sum(float(n) for n in re.findall(rf"^vllm:{name}\{{[^}}]*\}} (\S+)", text, re.M))
+            for key, name in names.items()
+        }
+        slots = await server.json("/slots")
+        found["slots"] = float(sum(bool(slot.get("is_processing")) for slot in slots))
+        if not any(found.values()) or time.monotonic() > end:
+            return found
+        await asyncio.sleep(0.2)
+
+
+def growth(samples: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """What each process that lived on has more at the end than after the start."""
+    first = samples[int(len(samples) * BASELINE_SHARE)]["processes"]
+    last = samples[-1]["processes"]
+    return {pid: {key: last[pid][key] - first[pid][key] for key in last[pid]}
+            for pid in last if pid in first}  # fmt: skip
+
+
+async def soak(server: Server, pid: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Run the workers and report."""
+    run = Soak(server)
+    await run.one("openai chat", None)  # loads the model
+    watcher = asyncio.create_task(run.watch(pid, options.every))
+    end = time.monotonic() + options.minutes * 60
+    draws = [random.Random(f"{options.seed}-{n}") for n in range(options.workers)]
+    await asyncio.gather(*(run.worker(end, options.disconnects, draw) for draw in draws))
+    left = await held(server)
+    run.samples.append({"seconds": -1, "processes": processes(pid)})
+    watcher.cancel()
+    grown = growth(run.samples)
+    return {
+        "minutes": options.minutes,
+        "requests": sum(run.outcomes.values()),
+        "outcomes": dict(sorted(run.outcomes.items())),
+        "faults": len(run.faults),
+        "first_faults": run.faults[:10],
+        "held_at_the_end": left,
+        "growth": grown,
+        "samples": run.samples[:: max(1, len(run.samples) // 20)],
+        "good": not run.faults and not any(left.values()) and all(
+            each["rss"] < MEMORY_GROWTH and each["files"] <= 0 and each["threads"] <= 0
+            for each in grown.values()),
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def started() -> Any:
+    """A server of our own on a free port."""
+    command = [sys.executable, "-m", "pyinfer", "serve", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if found := re.search(r"listening on (http://\S+)", line):
+                break
+        else:
+            sys.exit("the server did not start")
+        # Its log goes on; somebody has to read it.
+        with open("/dev/null", "w") as null:
+            drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=null)
+            yield found[1], process.pid
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+            drain.wait(10)
+    finally:
+        process.kill()
+
+
+def main() -> int:
+    """Read the command line, soak, print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--workers", type=int, default=8, help="requests at once")
+    parser.add_argument("--disconnects", type=float, default=0.3, help="share that leaves early")
+    parser.add_argument("--every", type=float, default=5.0, help="seconds between samples")
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--url", help="of a running server")
+    parser.add_argument("--pid", type=int, help="its HTTP process")
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        url, pid = options.url, options.pid
+        if url is None:
+            url, pid = stack.enter_context(started())
+        report = asyncio.run(soak(Server(url), pid, options))
+    print(json.dumps(report, indent=1))
+    return 0 if report["good"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
