@@ -1,4 +1,4 @@
-"""Ask a server everything for minutes, leave often in the middle, and see whether it stays as it was.
+"""Ask a server everything for minutes, leave often in the middle, see whether it stays as it was.
 
     python -m tools.soak --minutes 30
 
@@ -210,12 +210,11 @@ def started() -> Any:
         else:
             sys.exit("the server did not start")
         # Its log goes on; somebody has to read it.
-        with open("/dev/null", "w") as null:
-            drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=null)
-            yield found[1], process.pid
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-            drain.wait(10)
+        drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
+        yield found[1], process.pid
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        drain.wait(10)
     finally:
         process.kill()
 

@@ -131,7 +131,8 @@ def line(result: Result) -> str:
     """A result for people."""
     text = (
         f"{result.server:>10} {result.streams:3d} streams {result.tokens_per_second:8.1f} tok/s"
-        f"  first {result.first_token_median * 1e3:7.1f} ms (worst {result.first_token_worst * 1e3:.1f})"
+        f"  first {result.first_token_median * 1e3:7.1f} ms"
+        f" (worst {result.first_token_worst * 1e3:.1f})"
         f"  gap p50 {result.gap_p50 * 1e3:6.2f} p99 {result.gap_p99 * 1e3:7.2f} ms"
     )
     if result.long_prompt:
