@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from pyinfer.server.ollama import blobs, chat, create, generate, listing, manage, pull, show
+from pyinfer.server.page.routes import page_for_browser
 
 #: Programs and scripts look for this sentence.
 GREETING = "Ollama is running"
@@ -21,10 +19,7 @@ for part in (generate, chat, listing, show, pull, create, manage, blobs):
 @router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
 async def root(request: Request) -> Response:
     """Say that the server runs; a browser gets the page."""
-    page = None
-    if find_spec("pyinfer.server.page") is not None:
-        page = import_module("pyinfer.server.page.routes").page_for_browser(request)
-    return page or PlainTextResponse(GREETING, headers={"Vary": "Accept"})
+    return page_for_browser(request) or PlainTextResponse(GREETING, headers={"Vary": "Accept"})
 
 
 @router.api_route("/api/version", methods=["GET", "HEAD"], tags=["ollama"])
