@@ -160,10 +160,12 @@ class ServerClient:
 
     def _refused(self, status: int, data: bytes) -> PyinferError:
         try:
-            self.parse(data)
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            value = None
+        text = value.get("error") if isinstance(value, dict) else None
+        if not isinstance(text, str):
             text = f"{self.address} answers with status {status}"
-        except EngineError as error:
-            text = error.message
         if status == 404:
             return ModelNotFoundError(text)
         if status in (429, 503):

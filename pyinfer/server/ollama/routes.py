@@ -5,14 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from pyinfer.server.ollama import blobs, chat, create, generate, listing, manage, pull, show
+from pyinfer.server.ollama import blobs, chat, create, embed, generate, listing, manage, pull, show
 from pyinfer.server.page.routes import page_for_browser
 
 #: Programs and scripts look for this sentence.
 GREETING = "Ollama is running"
 
 router = APIRouter()
-for part in (generate, chat, listing, show, pull, create, manage, blobs):
+for part in (generate, chat, embed, listing, show, pull, create, manage, blobs):
     router.include_router(part.router)
 
 
