@@ -9,6 +9,7 @@ import secrets
 from fastapi import APIRouter, Request, Response
 
 from pyinfer.errors import DigestMismatchError, PyinferError
+from pyinfer.server.openapi import errors
 from pyinfer.server.spec import bad_value
 from pyinfer.store.local import Store
 from pyinfer.store.partial import Expected, PartialFile
@@ -34,7 +35,7 @@ def _hex(digest: str) -> str:
     return match[1]
 
 
-@router.head("/api/blobs/{digest}")
+@router.head("/api/blobs/{digest}", responses=errors(500))
 async def exists(digest: str) -> Response:
     """Say whether a blob is here."""
     if not await asyncio.to_thread(Store().blob(f"sha256:{_hex(digest)}").is_file):
@@ -42,7 +43,7 @@ async def exists(digest: str) -> Response:
     return Response()
 
 
-@router.post("/api/blobs/{digest}", status_code=201)
+@router.post("/api/blobs/{digest}", status_code=201, responses=errors(409, 500, 507))
 async def upload(request: Request, digest: str) -> Response:
     """Store a file; it is visible once its hash has been compared."""
     sha256, store = _hex(digest), Store()

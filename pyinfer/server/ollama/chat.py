@@ -16,12 +16,13 @@ from pyinfer.server.ollama.options import (
     read_keep_alive,
     read_think,
 )
+from pyinfer.server.openapi import errors
 from pyinfer.server.spec import GenerateSpec, bad_value
 
 router = APIRouter(tags=["ollama"])
 
 
-@router.post("/api/chat", openapi_extra=describe_body(ChatBody))
+@router.post("/api/chat", openapi_extra=describe_body(ChatBody), responses=errors(500))
 async def chat(request: Request) -> Response:
     """Answer a conversation; without messages the model is loaded (or unloaded)."""
     body = await read_body(request, ChatBody)

@@ -16,6 +16,7 @@ from pyinfer.server.body import describe_body, read_body
 from pyinfer.server.ollama.bodies import CreateBody
 from pyinfer.server.ollama.jobs import Job, Line, report
 from pyinfer.server.ollama.options import read_options
+from pyinfer.server.openapi import errors
 from pyinfer.server.service import Service
 from pyinfer.server.spec import bad_value
 from pyinfer.store.go_template import to_jinja
@@ -28,7 +29,9 @@ log = logging.getLogger("pyinfer.server")
 router = APIRouter(tags=["ollama"])
 
 
-@router.post("/api/create", openapi_extra=describe_body(CreateBody))
+@router.post(
+    "/api/create", openapi_extra=describe_body(CreateBody), responses=errors(409, 500, 507)
+)
 async def create(request: Request) -> Response:
     """Create a model from a model (``from``) or from uploaded files (``files``)."""
     body = await read_body(request, CreateBody)

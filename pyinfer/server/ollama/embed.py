@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pyinfer.server.body import describe_body, read_body
 from pyinfer.server.ollama.bodies import EmbedBody, EmbeddingsBody
 from pyinfer.server.ollama.options import read_keep_alive, read_options
+from pyinfer.server.openapi import errors
 from pyinfer.server.service import Service
 from pyinfer.server.spec import bad_value
 from pyinfer.server.streaming import unless_disconnected
@@ -17,7 +18,7 @@ from pyinfer.server.streaming import unless_disconnected
 router = APIRouter(tags=["ollama"])
 
 
-@router.post("/api/embed", openapi_extra=describe_body(EmbedBody))
+@router.post("/api/embed", openapi_extra=describe_body(EmbedBody), responses=errors(500))
 async def embed(request: Request) -> Response:
     """Return one vector of length 1 per text; over-long texts are cut unless told otherwise."""
     body = await read_body(request, EmbedBody)
@@ -55,7 +56,7 @@ async def embed(request: Request) -> Response:
     )
 
 
-@router.post("/api/embeddings", openapi_extra=describe_body(EmbeddingsBody))
+@router.post("/api/embeddings", openapi_extra=describe_body(EmbeddingsBody), responses=errors(500))
 async def embeddings(request: Request) -> Response:
     """Return the vector of one text."""
     body = await read_body(request, EmbeddingsBody)

@@ -17,6 +17,7 @@ from pyinfer.server.ollama.options import (
     read_keep_alive,
     read_think,
 )
+from pyinfer.server.openapi import errors
 from pyinfer.server.service import Service
 from pyinfer.server.spec import GenerateSpec, bad_value
 from pyinfer.server.streaming import unless_disconnected
@@ -26,7 +27,7 @@ MAX_CONTEXT_IDS = 1 << 20
 router = APIRouter(tags=["ollama"])
 
 
-@router.post("/api/generate", openapi_extra=describe_body(GenerateBody))
+@router.post("/api/generate", openapi_extra=describe_body(GenerateBody), responses=errors(500))
 async def generate(request: Request) -> Response:
     """Answer a prompt; without one the model is loaded (or unloaded)."""
     body = await read_body(request, GenerateBody)

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pyinfer.errors import PyinferError
 from pyinfer.server.ollama.catalog import facts_of, full_name
 from pyinfer.server.ollama.generation import timestamp
+from pyinfer.server.openapi import errors
 from pyinfer.server.service import Service
 from pyinfer.server.state import RunningModel
 from pyinfer.store.listing import list_models
@@ -23,7 +24,7 @@ NEVER = "9999-12-31T23:59:59Z"
 router = APIRouter(tags=["ollama"])
 
 
-@router.get("/api/tags")
+@router.get("/api/tags", responses=errors(500))
 async def tags(request: Request) -> Response:
     """List the models on this machine, the newest first."""
     service: Service = request.app.state.service
@@ -49,7 +50,7 @@ def _entries(known: list[ResolvedModel]) -> list[dict[str, Any]]:
     return [entry for _, entry in ordered]
 
 
-@router.get("/api/ps")
+@router.get("/api/ps", responses=errors(500))
 async def ps(request: Request) -> Response:
     """List the loaded models, the one that stays longest first."""
     service: Service = request.app.state.service

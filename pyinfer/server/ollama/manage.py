@@ -11,6 +11,7 @@ from pyinfer.convert.create import create_model
 from pyinfer.errors import ModelNotFoundError, PyinferError
 from pyinfer.server.body import describe_body, read_body
 from pyinfer.server.ollama.bodies import CopyBody, ModelBody
+from pyinfer.server.openapi import errors
 from pyinfer.server.service import Service
 from pyinfer.server.spec import bad_value
 from pyinfer.store.local import Store
@@ -21,7 +22,7 @@ from pyinfer.store.resolve import ResolvedModel
 router = APIRouter(tags=["ollama"])
 
 
-@router.post("/api/copy", openapi_extra=describe_body(CopyBody))
+@router.post("/api/copy", openapi_extra=describe_body(CopyBody), responses=errors(409, 500, 507))
 async def copy(request: Request) -> Response:
     """Give a model a second name; one that is not in the own store is copied into it."""
     body = await read_body(request, CopyBody)
@@ -42,7 +43,9 @@ def _copy(model: ResolvedModel, target: ModelName) -> None:
             create_model(target, model, ModelSettings())
 
 
-@router.delete("/api/delete", openapi_extra=describe_body(ModelBody))
+@router.delete(
+    "/api/delete", openapi_extra=describe_body(ModelBody), responses=errors(409, 500, 507)
+)
 async def delete(request: Request) -> Response:
     """Remove a model of the own store, and unload it."""
     body = await read_body(request, ModelBody)

@@ -13,6 +13,7 @@ from pyinfer.errors import ModelNotFoundError
 from pyinfer.server.body import describe_body, read_body
 from pyinfer.server.ollama.bodies import PullBody
 from pyinfer.server.ollama.jobs import Job, Line, report
+from pyinfer.server.openapi import errors
 from pyinfer.server.service import Service
 from pyinfer.server.spec import bad_value
 from pyinfer.server.streaming import ndjson
@@ -24,7 +25,9 @@ log = logging.getLogger("pyinfer.server")
 router = APIRouter(tags=["ollama"])
 
 
-@router.post("/api/pull", openapi_extra=describe_body(PullBody))
+@router.post(
+    "/api/pull", openapi_extra=describe_body(PullBody), responses=errors(409, 500, 502, 504, 507)
+)
 async def pull_model(request: Request) -> Response:
     """Pull a model of the hub; pulls of the same model share one download."""
     body = await read_body(request, PullBody)

@@ -20,6 +20,7 @@ from pyinfer.server.body import describe_body, read_body
 from pyinfer.server.ollama.bodies import ShowBody
 from pyinfer.server.ollama.catalog import facts_of
 from pyinfer.server.ollama.generation import timestamp
+from pyinfer.server.openapi import errors
 from pyinfer.server.service import Service
 from pyinfer.store.modelfile import parameter_lines, write_modelfile
 from pyinfer.store.resolve import ResolvedModel
@@ -27,7 +28,7 @@ from pyinfer.store.resolve import ResolvedModel
 router = APIRouter(tags=["ollama"])
 
 
-@router.post("/api/show", openapi_extra=describe_body(ShowBody))
+@router.post("/api/show", openapi_extra=describe_body(ShowBody), responses=errors(500))
 async def show(request: Request) -> Response:
     """Describe a model."""
     body = await read_body(request, ShowBody)
