@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ..running import RunningServer
@@ -85,3 +86,11 @@ def test_tools(chat: Chat) -> None:
     answer = chat(reasoning=False).bind_tools([add]).invoke(messages)
     assert answer.type == "ai"
     assert answer.response_metadata["eval_count"] > 0
+
+
+def test_embeddings(server: RunningServer) -> None:
+    model = langchain_ollama.OllamaEmbeddings(model="demo", base_url=server.url)
+    one, two = model.embed_documents(["hello", "What is 12 + 30?"])
+    assert len(one) == len(two)
+    np.testing.assert_array_equal(model.embed_query("hello"), one)
+    model._client.close()
