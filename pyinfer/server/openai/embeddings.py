@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,8 @@ from pydantic import Field
 
 from pyinfer.server.body import Body
 from pyinfer.server.openai.completion_schema import split_prompts
-from pyinfer.server.spec import Embeddings, bad_value
+from pyinfer.server.service import Service
+from pyinfer.server.spec import bad_value
 
 MAX_INPUTS = 2048
 
@@ -27,24 +28,7 @@ class EmbeddingBody(Body):
     num_ctx: Annotated[int, Field(ge=1)] | None = None
 
 
-class Embedder(Protocol):
-    """The part of the service that matters here."""
-
-    async def embed(
-        self,
-        model: str,
-        inputs: list[str | list[int]],
-        *,
-        dimensions: int | None,
-        truncate: bool,
-        context: int | None,
-        keep_alive: float | None,
-    ) -> Embeddings:
-        """Vectors of texts."""
-        ...
-
-
-async def embed(service: Embedder, body: EmbeddingBody) -> dict[str, Any]:
+async def embed(service: Service, body: EmbeddingBody, request_id: str) -> dict[str, Any]:
     """The answer to a body.
 
     Raises
@@ -59,7 +43,7 @@ async def embed(service: Embedder, body: EmbeddingBody) -> dict[str, Any]:
         dimensions=body.dimensions,
         truncate=False,
         context=body.num_ctx,
-        keep_alive=None,
+        request_id=request_id,
     )
     if len(found.vectors) != len(inputs):
         raise bad_value("input", "an input has no tokens")

@@ -16,9 +16,12 @@ from pyinfer.server.openai.completion_schema import CompletionBody, completion_s
 from pyinfer.server.openai.embeddings import EmbeddingBody, embed
 from pyinfer.server.openai.merge import begin
 from pyinfer.server.openai.models import model, models
+from pyinfer.server.openapi import errors
 from pyinfer.server.streaming import sse, unless_disconnected
 
 router = APIRouter(tags=["openai"])
+
+_MODEL_ERRORS = errors(400, 404, 429, 503)
 
 
 def _request_id(request: Request) -> str:
@@ -30,7 +33,7 @@ def _mirrors_reasoning(request: Request) -> bool:
     return getattr(settings, "reasoning_field", "") == "both"
 
 
-@router.post("/v1/chat/completions", openapi_extra=describe_body(ChatBody))
+@router.post("/v1/chat/completions", openapi_extra=describe_body(ChatBody), responses=_MODEL_ERRORS)
 async def chat(request: Request) -> Response:
     """Continue a conversation."""
     service = request.app.state.service
@@ -44,7 +47,9 @@ async def chat(request: Request) -> Response:
         return JSONResponse(await unless_disconnected(request, rendered.whole()))
 
 
-@router.post("/v1/completions", openapi_extra=describe_body(CompletionBody))
+@router.post(
+    "/v1/completions", openapi_extra=describe_body(CompletionBody), responses=_MODEL_ERRORS
+)
 async def complete(request: Request) -> Response:
     """Continue texts as they are."""
     service = request.app.state.service
@@ -58,11 +63,13 @@ async def complete(request: Request) -> Response:
         return JSONResponse(await unless_disconnected(request, rendered.whole()))
 
 
-@router.post("/v1/embeddings", openapi_extra=describe_body(EmbeddingBody))
+@router.post("/v1/embeddings", openapi_extra=describe_body(EmbeddingBody), responses=_MODEL_ERRORS)
 async def embeddings(request: Request) -> dict[str, Any]:
     """Vectors of texts."""
     body = await read_body(request, EmbeddingBody)
-    return await unless_disconnected(request, embed(request.app.state.service, body))
+    return await unless_disconnected(
+        request, embed(request.app.state.service, body, _request_id(request))
+    )
 
 
 @router.get("/v1/models")
@@ -71,7 +78,7 @@ async def list_of_models(request: Request) -> dict[str, Any]:
     return await models(request.app.state.service)
 
 
-@router.get("/v1/models/{name:path}")
+@router.get("/v1/models/{name:path}", responses=errors(400, 404))
 async def one_model(request: Request, name: str) -> dict[str, Any]:
     """One model."""
     return await model(request.app.state.service, name)

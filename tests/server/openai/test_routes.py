@@ -14,7 +14,7 @@ import pytest
 
 from ..running import RunningServer
 
-openai = pytest.importorskip("openai", reason="needs the package openai (extra [test])")
+openai = pytest.importorskip("openai", reason="needs the package openai (extra [clients])")
 
 QUESTION: list[Any] = [{"role": "user", "content": "is beijing a big city?"}]
 CITY = {
