@@ -64,7 +64,6 @@ CROSS_TESTS = {
     "tests/model/test_equality.py",  # the same bits in every setting
     "tests/model/test_golden.py",  # against stored outputs of the reference
     "tests/model/test_poison.py",  # NaN in every kind of tensor
-    "tests/server/openai/test_litellm.py",  # another project's client
     "tests/server/page/test_browser.py",  # the scripts of the page together
     "tests/server/page/test_markdown.py",  # modules of the page that are not Python
     "tests/load/test_corpus.py",  # every file of tests/corpus
