@@ -53,8 +53,10 @@ class EngineLimits:
         limit = self.of(request)
         room = limit if request.params.max_tokens == 0 else limit - 1
         if len(tokens) > room:
-            raise ContextLengthError(
+            error = ContextLengthError(
                 f"the prompt has {len(tokens)} tokens and the context {limit}"
                 + ("" if room == limit else ", of which one is for the answer"),
                 hint="shorten the prompt or load the model with a larger ctx_size",
             )
+            error.prompt_tokens, error.context = len(tokens), limit
+            raise error

@@ -200,18 +200,24 @@ class EngineProcess:
             if self._on_progress is not None:
                 self._on_progress(message.done, message.total)
         elif isinstance(message, Ready):
-            self.ready.set_result(message)
+            if not self.ready.done():
+                self.ready.set_result(message)
         elif isinstance(message, LoadFailed):
-            self.ready.set_exception(message.error)
+            self._fail(message.error)
         else:
             self._end(message)
 
-    def _end(self, error: PyinferError) -> None:
-        self.ended.set()
+    def _fail(self, error: PyinferError) -> None:
+        """The model cannot be loaded; who waits for it is told."""
         if not self.ready.done():
             self.ready.set_exception(error)
             self.ready.exception()  # nobody need be waiting
-        elif self._on_exit is not None and not self._closing and not self.ready.exception():
+
+    def _end(self, error: PyinferError) -> None:
+        self.ended.set()
+        served = self.ready.done() and not self.ready.cancelled() and not self.ready.exception()
+        self._fail(error)
+        if served and self._on_exit is not None and not self._closing:
             self._on_exit(error)
         for request_id in list(self._listeners):
             self._deliver(Failed(request_id, error))

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pyinfer.errors import (
+    EngineError,
     InsufficientMemoryError,
     ModelUnsupportedError,
     PyinferError,
@@ -122,12 +123,12 @@ class ModelManager:
             model = LoadedModel(resolved, self._settings.keep_alive)
             self._models[key] = model
             model.task = asyncio.create_task(self._load(model))
+            model.task.add_done_callback(_look_at)
         if keep_alive is not None:
             model.keep_alive = keep_alive
         model.use()
         try:
-            assert model.task is not None
-            await asyncio.shield(model.task)
+            await _loaded(model)
             served = await self._in_thread(model.served, resolved)
         except BaseException:
             self._released(model)
@@ -188,14 +189,15 @@ class ModelManager:
         del self._models[model.key]
         model.stop_timer()
         self._idle.set()
-        if model.task is not None and not model.task.done():
-            model.task.cancel()
+        task = model.task
+        if task is not None and not task.done() and task is not asyncio.current_task():
+            task.cancel()
         if model.process is None:
             return None
-        task = asyncio.create_task(model.process.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closed)
-        return task
+        closing = asyncio.create_task(model.process.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closed)
+        return closing
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
@@ -240,7 +242,7 @@ class ModelManager:
             on_steps=self._on_steps,
         )
         tokenizer, _ = await self._in_thread(read_tokenizer, path)
-        ready = await model.process.ready
+        ready = await asyncio.shield(model.process.ready)
         if tokenizer is None:
             raise ModelUnsupportedError(
                 f"{model.name} has no tokenizer", hint="put tokenizer.json into its folder"
@@ -287,6 +289,27 @@ class ModelManager:
         return await loop.run_in_executor(self._threads, partial(function, *arguments))
 
 
+async def _loaded(model: LoadedModel) -> None:
+    """Wait for the load; who gives up waiting does not end it."""
+    task, own = model.task, asyncio.current_task()
+    assert task is not None
+    assert own is not None
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if task.cancelled() and not own.cancelling():
+            raise EngineError(
+                f"{model.name} was unloaded while it was loading", hint="send the request again"
+            ) from None
+        raise
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    """Whoever waited for the load may have gone; its error is in the log."""
+    if not task.cancelled():
+        task.exception()
+
+
 def _no_room(
     model: LoadedModel, needed: int, available: int, crowded: bool, others: int
 ) -> PyinferError:
@@ -309,13 +332,14 @@ def _known_models(settings: ServerSettings) -> dict[str, ResolvedModel]:
     for number, text in enumerate(settings.preload):
         model = demo if text.lower() in known else resolve_model(text)
         if model.source == "path" and model is not demo:
-            name = settings.alias if number == 0 and settings.alias else model.path.stem
+            stem = model.path.name.removesuffix(".gguf")
+            name = settings.alias if number == 0 and settings.alias else stem
             model = replace(model, name=name)
         if number == 0 and settings.template is not None:
             chosen = replace(model.settings, template=settings.template)
             model = replace(model, settings=chosen)
-        known[text.lower()] = model
-        known[model.name.lower()] = model
+        for alias in (text, model.name, model.path.name.removesuffix(".gguf")):
+            known.setdefault(alias.lower(), model)
         if number == 0 and settings.alias:
             known[settings.alias.lower()] = model
     return known

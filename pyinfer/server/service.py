@@ -129,23 +129,39 @@ class Service:
         record = RequestRecord(spec.request_id, spec.model)
         self._admission.enter()
         self._waiting += 1
-        lease: Lease | None = None
-        places: list[int] = []
         try:
-            lease = await self.models.acquire(spec.model, spec.keep_alive)
-            record.model, record.load_ns = lease.served.name, lease.load_ns
-            prepared = await self._prepare(lease, spec)
-            gate = lease.model.gate
-            assert gate is not None
-            entered = time.perf_counter_ns()
-            places = await gate.enter(spec.n, self.settings.queue_timeout)
-            return self._run(lease, spec, prepared, places, record, entered)
+            while (answer := await self._try(spec, record)) is None:
+                self._check_open()
+            return answer
         except BaseException as error:
-            self._leave(lease, places)
+            self._leave(None, [])
             self._refused(record, error)
             raise
         finally:
             self._waiting -= 1
+
+    async def _try(self, spec: GenerateSpec, record: RequestRecord) -> Answer | None:
+        """Start a request; None if the engine process went away while it waited for its turn."""
+        lease = await self.models.acquire(spec.model, spec.keep_alive)
+        places: list[int] = []
+        gate, process = lease.model.gate, lease.model.process
+        assert gate is not None
+        assert process is not None
+        try:
+            record.model, record.load_ns = lease.served.name, record.load_ns + lease.load_ns
+            prepared = await self._prepare(lease, spec)
+            entered = time.perf_counter_ns()
+            places = await gate.enter(spec.n, self.settings.queue_timeout)
+            self._check_open()
+            if process.alive:
+                return self._run(lease, spec, prepared, places, record, entered)
+        except BaseException:
+            gate.leave(places)
+            lease.release()
+            raise
+        gate.leave(places)
+        lease.release()
+        return None
 
     async def embed(
         self,
