@@ -338,8 +338,10 @@ def _known_models(settings: ServerSettings) -> dict[str, ResolvedModel]:
         if number == 0 and settings.template is not None:
             chosen = replace(model.settings, template=settings.template)
             model = replace(model, settings=chosen)
-        for alias in (text, model.name, model.path.name.removesuffix(".gguf")):
-            known.setdefault(alias.lower(), model)
+        if model.source == "path":
+            known.setdefault(model.path.name.removesuffix(".gguf").lower(), model)
+        known[text.lower()] = model
+        known[model.name.lower()] = model
         if number == 0 and settings.alias:
             known[settings.alias.lower()] = model
     return known
