@@ -233,7 +233,7 @@ LINES: tuple[Line, ...] = (
     Line("decode-16384", "decode at depth 16,384, q4_0", Q4, ("tg16@16384",),
          (share("tg16@16384", 0.88), ratio("tg16@16384", LLAMA, 2.0)), (LLAMA,)),
     Line("batch", "sequences in one decode step, q4_0", Q4, ("tg32", "tg32x2", "tg32x4", "tg32x8"),
-         (rate_over("tg32x8", "tg32", 5.0, "x"),)),
+         (rate_over("tg32x8", "tg32", 5.0, "x"),), rounds=2),
     Line("decode-7b", "decode, 7B, q4_0", Q4_7B, ("tg32",),
          (share("tg32", 0.93), ratio("tg32", LLAMA, 2.0)), (LLAMA,), rounds=2),
     Line("prompt-7b", "prompt, 7B, q4_0", Q4_7B, ("pp512",),

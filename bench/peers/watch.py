@@ -13,15 +13,18 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 
 from pyinfer._kernels.runtime import Runtime
 from pyinfer._kernels.tensor import Arena
 from pyinfer.diagnose.limits import WALKS, Limits
 
 PIECE_SECONDS = 0.06
-_CHOICE_ROUNDS = 5
 _MULTIPLY_ROUNDS = 1_000_000
 _MULTIPLY_EVERY = 8  # samples; these limits move less
+
+
+Walk = tuple[int, int, int]
 
 
 class LimitWatch:
@@ -37,43 +40,45 @@ class LimitWatch:
     def __init__(self, runtime: Runtime, buffer: Arena) -> None:
         self._runtime = runtime
         self._data = buffer.view()
-        tries = [[self._read(walk) for walk in WALKS] for _ in range(_CHOICE_ROUNDS)]
-        medians = [statistics.median(rates) for rates in zip(*tries, strict=True)]
-        #: The walk that reads fastest here; one and the same in all samples, so that they are
-        #: not the lucky moments of several.
-        self.walk = WALKS[medians.index(max(medians))]
-        self._rates: dict[str, list[float]] = {}
+        self._walks = cycle(WALKS)
+        self._reads: dict[Walk, list[float]] = {}
+        self._multiplies: dict[str, list[float]] = {}
+        self._samples = 0
 
     @contextmanager
     def around(self) -> Iterator[Callable[[float], None]]:
         """Sample at both ends of the block, and for some seconds whenever the given function is
         called in it.
         """
-        self._rates = {"read": [], "int8": [], "f32": []}
+        self._reads = {walk: [self._read(walk)] for walk in WALKS}
+        self._multiplies = {"int8": [], "f32": []}
+        self._samples = 0
         self._sample(PIECE_SECONDS)
         yield self._sample
         self._multiply()
         self._sample(PIECE_SECONDS)
 
     def limits(self) -> Limits:
-        """Medians of the samples of the last block."""
-        return Limits(**{kind: statistics.median(rates) for kind, rates in self._rates.items()})
+        """Medians over the last block; reading by the walk whose median is best."""
+        return Limits(
+            read=max(statistics.median(rates) for rates in self._reads.values()),
+            **{kind: statistics.median(rates) for kind, rates in self._multiplies.items()},
+        )
 
     def _sample(self, seconds: float) -> None:
-        rates = self._rates["read"]
-        if len(rates) % _MULTIPLY_EVERY == 0:
+        if self._samples % _MULTIPLY_EVERY == 0:
             self._multiply()
-        passes: list[float] = []
+        self._samples += 1
         end = time.perf_counter() + seconds
-        while not passes or time.perf_counter() < end:
-            passes.append(self._read(self.walk))
-        rates.append(statistics.median(passes))
+        while time.perf_counter() < end:
+            walk = next(self._walks)
+            self._reads[walk].append(self._read(walk))
 
     def _multiply(self) -> None:
         for kind in ("int8", "f32"):
-            self._rates[kind].append(self._runtime.peak_rate(kind, _MULTIPLY_ROUNDS))
+            self._multiplies[kind].append(self._runtime.peak_rate(kind, _MULTIPLY_ROUNDS))
 
-    def _read(self, walk: tuple[int, int, int]) -> float:
+    def _read(self, walk: Walk) -> float:
         return float(self._runtime.read_bandwidth(self._data, walk))
 
 
@@ -81,6 +86,8 @@ def in_pieces(
     run: Callable[[int, int], float], n: int, depth: int, sample: Callable[[float], None]
 ) -> tuple[float, float]:
     """``n`` steps after ``depth`` tokens, each piece between two samples of its length.
+
+    Every piece begins at the same depth, so nothing has to be evaluated between them.
 
     Parameters
     ----------
@@ -99,7 +106,7 @@ def in_pieces(
     steps: list[float] = []
     while done < n:
         count = min(size, n - done)
-        piece = run(count, depth + done)
+        piece = run(count, depth)
         steps += [piece / count] * count
         done, seconds = done + count, seconds + piece
         size = max(1, round(PIECE_SECONDS / (piece / count)))
