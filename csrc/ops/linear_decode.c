@@ -2,7 +2,7 @@
 #include "ops/linear_part.h"
 
 /* A GEMV chunk: large enough to stream, small enough to steal. */
-#define GEMV_CHUNK_BYTES ((size_t)96 << 10)
+#define GEMV_CHUNK_BYTES ((size_t)192 << 10)
 #define GEMV_MAX_PANELS 16
 /* A waiting worker fetches so much: half of a usual L2, the rest is for what it has just written. */
 #define AHEAD_BYTES ((size_t)512 << 10)
