@@ -190,10 +190,13 @@ def limit_rates(result: dict[str, Any], test: str) -> list[float]:
 def shares(result: dict[str, Any], test: str, engine: str = "pyinfer") -> list[float]:
     """Share of the limit of its own round that each run of an engine reached.
 
-    Ours is the share of the median step, between samples of the limits; a peer's of the whole run.
+    Ours is the share of the median step, between samples of the limits, where the run has it; a
+    peer's of the whole run.
     """
     figures = result["tests"][test]
-    rates = figures["steady"] if engine == "pyinfer" else figures["rates"][engine]
+    rates = figures["rates"][engine]
+    if engine == "pyinfer":
+        rates = figures.get("steady", rates)
     return [rate / top for rate, top in zip(rates, limit_rates(result, test), strict=True)]
 
 
