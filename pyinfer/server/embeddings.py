@@ -61,7 +61,7 @@ def embedding_requests(
         if isinstance(item, str):
             ids = served.tokenizer.encode(item, add_special=True)
         else:
-            ids = checked_ids(item, served.tokenizer.n_tokens)
+            ids = checked_ids(item, served.tokenizer.n_tokens, "input")
         if not ids:
             raise bad_value("input", "an input is empty")
         request = Request(

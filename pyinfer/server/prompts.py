@@ -143,7 +143,7 @@ def _raw(tokenizer: Tokenizer, prompt: str | list[int], room: int | None) -> Pro
     return Prompt(text, tokens, tail.rstrip().endswith(OPEN_TAG), 0, cut)
 
 
-def checked_ids(ids: Sequence[Any], n_tokens: int) -> list[int]:
+def checked_ids(ids: Sequence[Any], n_tokens: int, param: str = "prompt") -> list[int]:
     """Token ids of a client.
 
     Raises
@@ -152,12 +152,12 @@ def checked_ids(ids: Sequence[Any], n_tokens: int) -> list[int]:
         Empty, not integers, or ids that no token has.
     """
     if not ids:
-        raise bad_value("prompt", "the prompt is empty")
+        raise bad_value(param, f"the {param} is empty")
     for token in ids:
         if isinstance(token, bool) or not isinstance(token, int):
-            raise bad_value("prompt", "the prompt must be text or a list of token ids")
+            raise bad_value(param, f"the {param} must be text or a list of token ids")
         if not 0 <= token < n_tokens:
-            raise bad_value("prompt", f"token id {token} is not within 0 to {n_tokens - 1}")
+            raise bad_value(param, f"token id {token} is not within 0 to {n_tokens - 1}")
     return list(ids)
 
 
