@@ -67,7 +67,8 @@ cdef class Arena:
 
     # A view holds the arena, so the memory stays mapped as long as anybody looks at it.
     def __getbuffer__(self, Py_buffer *buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, self.base, <Py_ssize_t>self.nbytes, not self.writable, flags)
+        PyBuffer_FillInfo(
+            buffer, self, self.base, <Py_ssize_t>self.nbytes, not self.writable, flags)
 
     def view(self):
         return memoryview(self)
