@@ -33,8 +33,8 @@ _FLAGS_WITHOUT_EFFECT = (
 )
 _OPTIONS_WITHOUT_EFFECT = (
     "-b --batch-size -ub --ubatch-size -ngl --gpu-layers --n-gpu-layers -sm --split-mode -ts "
-    "--tensor-split -mg --main-gpu -dev --device -tb --threads-batch --threads-http -fa "
-    "--flash-attn --numa --prio --poll --keep -to --timeout --slot-save-path -sps "
+    "--tensor-split -mg --main-gpu -dev --device -tb --threads-batch --threads-http "
+    "--numa --prio --poll --keep -to --timeout --slot-save-path -sps "
     "--slot-prompt-similarity --cache-reuse -cram --cache-ram --pooling --spec-type --draft "
     "--draft-max --draft-min --draft-p-min -md --model-draft -cd --ctx-size-draft -ngld "
     "--gpu-layers-draft -C --cpu-mask -Cr --cpu-range --verbosity -lv --log-file --log-verbosity "
@@ -139,6 +139,7 @@ def add_arguments(parser: Parser) -> None:
         add(name, nargs=0, action=_Noted, help=argparse.SUPPRESS)
     for name in _OPTIONS_WITHOUT_EFFECT.split():
         add(name, action=_Noted, help=argparse.SUPPRESS)
+    add("-fa", "--flash-attn", nargs="?", action=_Noted, help=argparse.SUPPRESS)
     for name in _REFUSED:
         add(name, action=_Refused, help=argparse.SUPPRESS)
 

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pyinfer.errors import NotServedError, UnavailableError
 from pyinfer.server.body import describe_body, parse_json, read_body, read_bytes
 from pyinfer.server.llama.completion import answer, complete, make_spec
-from pyinfer.server.llama.prompts import infill_ids, prompt_ids
+from pyinfer.server.llama.prompts import infill_ids, prompt_ids, split_prompts
 from pyinfer.server.llama.props import props as props_of
 from pyinfer.server.llama.props import slot as slot_of
 from pyinfer.server.llama.schemas import (
     CompletionBody,
     DetokenizeBody,
+    EmbeddingBody,
     InfillBody,
     SlotAction,
     TemplateBody,
@@ -94,6 +95,24 @@ async def apply_template(request: Request) -> dict[str, Any]:
         variables,
     )
     return {"prompt": prompt}
+
+
+@router.post("/embedding", openapi_extra=describe_body(EmbeddingBody), responses=_MODEL_ERRORS)
+async def embedding(request: Request) -> list[dict[str, Any]]:
+    """Vectors of texts."""
+    body = await read_body(request, EmbeddingBody)
+    service: Service = request.app.state.service
+    inputs = split_prompts(body.content, "content")
+    tokenizer = (await _model(request, body.model)).tokenizer
+    texts: list[str | list[int]] = [
+        text if isinstance(text, str) else prompt_ids(tokenizer, text, True) for text in inputs
+    ]
+    work = service.embed(body.model, texts, request_id=request.state.request_id)
+    vectors = await unless_disconnected(request, work)
+    return [
+        {"index": number, "embedding": [vector.tolist()]}
+        for number, vector in enumerate(vectors.vectors)
+    ]
 
 
 @router.get("/props", responses=_MODEL_ERRORS)
