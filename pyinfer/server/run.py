@@ -171,8 +171,8 @@ class _Server(uvicorn.Server):
         started.add_done_callback(self._started)
 
     def _started(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
+        if task.cancelled() or self._ending:
+            return  # a model whose load the end of the server stopped is no failure
         self.failure = task.exception()
         if self.failure is not None:
             self.should_exit = True
