@@ -14,9 +14,9 @@ from pyinfer.diagnose.limits import measure_limits, read_buffer
 
 
 @cache
-def _reader(isa: str) -> tuple[Runtime, Arena]:
-    """One thread, and memory to read that stays for the whole session."""
-    return Runtime(isa, 1), read_buffer()
+def _reader(isa: str, threads: int) -> tuple[Runtime, Arena]:
+    """Threads, and memory to read that stays for the whole session."""
+    return Runtime(isa, threads), read_buffer()
 
 
 def record(
@@ -25,23 +25,25 @@ def record(
     isa: str,
     n_bytes: int,
     n_ops: int,
-    correct: bool,
+    correct: bool | None = None,
     bound: str = "",
+    threads: int = 1,
 ) -> None:
     """Write the amounts of one call, and the best rates if it was timed, into ``extra_info``.
 
-    ``bound`` names the limit that the call runs into, ``read``, ``int8`` or ``f32``: it is measured
-    right after the benchmark, and the share of it is written, too.
+    ``correct`` is None where nothing else gives bits to compare with. ``bound`` names the limit
+    that the call runs into, ``read``, ``int8`` or ``f32``: it is measured right after the
+    benchmark, and the share of it is written, too.
     """
     benchmark.extra_info.update(
-        isa=isa, threads=1, bytes=n_bytes, ops=n_ops, cpu=cpu_name(), correct=correct
+        isa=isa, threads=threads, bytes=n_bytes, ops=n_ops, cpu=cpu_name(), correct=correct
     )
     if benchmark.stats is not None:
         seconds = benchmark.stats.stats.min
         benchmark.extra_info["GB/s"] = round(n_bytes / seconds / 1e9, 2)
         benchmark.extra_info["Gop/s"] = round(n_ops / seconds / 1e9, 1)
         if bound:
-            top = getattr(measure_limits(*_reader(isa)), bound)
+            top = getattr(measure_limits(*_reader(isa, threads)), bound)
             benchmark.extra_info["limit"] = top
             done = n_bytes if bound == "read" else n_ops
             benchmark.extra_info["share"] = done / seconds / top
