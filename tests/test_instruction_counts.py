@@ -34,11 +34,11 @@ COUNTED = {
     "gemv_q4_0_avx2": 4.50,
     "gemv_q4_0_avx2vnni": 3.50,
     "gemv_q4_0_avx2vnni_evex": 3.38,
-    "gemv_q4_0_avx512vnni": 2.48,
+    "gemv_q4_0_avx512vnni": 3.46,
     "gemv_q8_0_avx2": 7.50,
     "gemv_q8_0_avx2vnni": 5.25,
     "gemv_q8_0_avx2vnni_evex": 5.25,
-    "gemv_q8_0_avx512vnni": 2.44,
+    "gemv_q8_0_avx512vnni": 4.32,
     "gemv_f16_avx2": 3.00,
     "gemv_f16_avx512vnni": 5.79,
 }

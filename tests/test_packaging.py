@@ -71,7 +71,10 @@ def test_nothing_else_is_installed(installed: list[Path]) -> None:
     folders = {path.parts[0] for path in installed if path.parts[0] != ".."}
     assert len(folders) == 2  # the package and its metadata
     assert any(path.name == "LICENSE" for path in installed)
-    assert {path.name for path in installed if path.parts[0] == ".."} == {"pyinfer"}
+    assert {path.name for path in installed if path.parts[0] == ".."} == {
+        "pyinfer",
+        "pyinfer-llama-server",
+    }
 
 
 def test_the_installed_size_is_small(installed: list[Path]) -> None:

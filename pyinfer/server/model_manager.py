@@ -157,7 +157,7 @@ class ModelManager:
         for model in self.loaded:
             self._forget(model)
         while self._closing:
-            await asyncio.gather(*self._closing, return_exceptions=True)
+            await asyncio.wait(self._closing)
 
     def _released(self, model: LoadedModel) -> None:
         """A request ended."""
@@ -201,6 +201,7 @@ class ModelManager:
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
+        _look_at(task)
         self._idle.set()
 
     async def _load(self, model: LoadedModel) -> None:
@@ -257,7 +258,8 @@ class ModelManager:
         while True:
             self._idle.clear()
             if self._closing:
-                await asyncio.gather(*self._closing, return_exceptions=True)
+                # A load that is cancelled here must not take the end of a process along.
+                await asyncio.wait(self._closing)
                 continue
             others = [other for other in self._models.values() if other.process is not None]
             available = available_memory() - self._uncommitted()
@@ -305,7 +307,7 @@ async def _loaded(model: LoadedModel) -> None:
 
 
 def _look_at(task: asyncio.Task[None]) -> None:
-    """Whoever waited for the load may have gone; its error is in the log."""
+    """Whoever waited for the task may have gone; an error of a load is in the log."""
     if not task.cancelled():
         task.exception()
 
