@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from pyinfer.engine.messages import TokenLogprobs
+from pyinfer.server.interleave import interleaved
 from pyinfer.server.llama.prompts import prompt_ids, split_prompts
 from pyinfer.server.llama.sampling import (
     FALLBACK,
@@ -126,34 +127,8 @@ async def _together(work: list[Awaitable[list[Finished]]]) -> list[list[Finished
 async def _chunks(stack: AsyncExitStack, runs: list[_Run]) -> AsyncIterator[dict[str, Any]]:
     """The events of all answers as they come."""
     async with stack:
-        if len(runs) == 1:
-            async for chunk in runs[0].chunks():
-                yield chunk
-            return
-        queue: asyncio.Queue[dict[str, Any] | BaseException | None] = asyncio.Queue()
-
-        async def forward(run: _Run) -> None:
-            try:
-                async for chunk in run.chunks():
-                    queue.put_nowait(chunk)
-                queue.put_nowait(None)
-            except Exception as error:
-                queue.put_nowait(error)
-
-        tasks = [asyncio.create_task(forward(run)) for run in runs]
-        try:
-            left = len(tasks)
-            while left:
-                item = await queue.get()
-                if isinstance(item, BaseException):
-                    raise item
-                if item is None:
-                    left -= 1
-                else:
-                    yield item
-        finally:
-            for task in tasks:
-                task.cancel()
+        async for _, chunk in interleaved([run.chunks() for run in runs]):
+            yield chunk
 
 
 @dataclass(slots=True)

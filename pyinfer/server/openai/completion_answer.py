@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
+from pyinfer.server.interleave import interleaved
 from pyinfer.server.llama.timings import timings
 from pyinfer.server.openai.completion_schema import CompletionBody
 from pyinfer.server.openai.logprobs import TextLogprobs
-from pyinfer.server.openai.merge import merged
 from pyinfer.server.openai.usage import fingerprint, new_id, total, usage
 from pyinfer.server.running_answer import Answer
 from pyinfer.server.spec import Finished, Piece
@@ -55,7 +55,7 @@ class TextAnswer:
     async def whole(self) -> Json:
         """The complete object."""
         pieces: dict[int, list[Piece]] = {}
-        async for prompt, event in merged(self._answers):
+        async for prompt, event in interleaved(self._answers):
             index = prompt * self._n + getattr(event, "index", 0)
             if isinstance(event, Piece):
                 pieces.setdefault(index, []).append(event)
@@ -88,7 +88,7 @@ class TextAnswer:
         async with stack:
             for index in lists if self._body.echo else ():
                 yield self._chunk(_choice(index, self._echo[index // self._n], None, None))
-            async for prompt, event in merged(self._answers):
+            async for prompt, event in interleaved(self._answers):
                 index = prompt * self._n + getattr(event, "index", 0)
                 if isinstance(event, Piece):
                     wanted = self._body.logprobs is not None

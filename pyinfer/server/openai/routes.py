@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from pyinfer.server.body import describe_body, read_body
+from pyinfer.server.openai.begin import begin
 from pyinfer.server.openai.chat_answer import ChatAnswer
 from pyinfer.server.openai.chat_schema import ChatBody, chat_spec
 from pyinfer.server.openai.completion_answer import TextAnswer
 from pyinfer.server.openai.completion_schema import CompletionBody, completion_specs
 from pyinfer.server.openai.embeddings import EmbeddingBody, embed
-from pyinfer.server.openai.merge import begin
 from pyinfer.server.openai.models import model, models
 from pyinfer.server.openapi import errors
 from pyinfer.server.streaming import sse, unless_disconnected
