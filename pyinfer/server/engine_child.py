@@ -153,14 +153,14 @@ class EngineChild:
         if engine.counters.steps != self._steps:
             self._steps = engine.counters.steps
             self._step_tokens.append(engine.counters.step_tokens)
-        if self._events:
-            events, self._events = self._events, []
-            self._send(events)
         if now - self._stats_at >= STATS_SECONDS or not self._busy:
             self._stats_at = now
             self._stats = _stats(engine)
             tokens, self._step_tokens = self._step_tokens, []
             self._send(Snapshot(self._stats, resident_bytes(), 0.0, tokens))
+        if self._events:  # after the counts: who reads metrics after an answer finds it counted
+            events, self._events = self._events, []
+            self._send(events)
 
     def _beat(self) -> None:
         """Tell the server that the process lives and whether the engine makes progress."""
