@@ -4,7 +4,8 @@
 
 Inputs: ``docs/runs/*.json`` of ``bench.peers.compare --out``, ``bench.peers.run_goals`` (files
 ``goal-<line>.json``) and ``pytest bench --benchmark-json``, and the figures of the embedded
-model: accuracy and ``docs/runs/quality``. Nothing is typed by hand.
+model: accuracy and ``docs/runs/quality``; of servers: ``docs/runs/serving.json``. Nothing is typed
+by hand.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "docs" / "runs"
 PLOTS = ROOT / "docs" / "plots"
 KV_TYPES = RUNS / "quality" / "kv-types.json"
+SERVING = RUNS / "serving.json"
 ACCURACY = ROOT / "pyinfer" / "demo" / "accuracy.json"
 PLOTTED = "random-1.5b-"  # checkpoints of the shape that the plots show
 README_RUNS = ("goal-prompt-q4_0", "goal-decode-q4_0", "goal-decode-4096")
@@ -244,6 +246,40 @@ def _apart(figures: dict[str, Any]) -> str:
     return f"{figures['difference']:+.3%} ± {figures['error']:.3%}"
 
 
+def serving(results: list[dict[str, Any]]) -> str:
+    """Servers under concurrent streams: medians over the rounds of each number of streams."""
+    groups: dict[tuple[str, bool, str, int], list[dict[str, Any]]] = {}
+    for result in results:
+        key = (result["model"], bool(result["long_prompt"]), result["server"], result["streams"])
+        groups.setdefault(key, []).append(result)
+    rows = []
+    for (model, long, server, streams), group in sorted(groups.items()):
+        one = groups.get((model, long, server, 1), group)
+        rate = _middle(group, "tokens_per_second")
+        rows.append(
+            [model, server, str(streams), f"{rate:,.1f}",
+             f"{rate / _middle(one, 'tokens_per_second'):.2f}",
+             f"{_middle(group, 'first_token_median'):.3f}",
+             f"{1e3 * _middle(group, 'gap_p50'):.1f} / {1e3 * _middle(group, 'gap_p99'):.1f}",
+             f"{1e3 * _middle(group, 'health_worst'):.1f}",
+             _beside([result["long_prompt"] for result in group]) if long else ""]
+        )  # fmt: skip
+    columns = ["model", "server", "streams", "tok/s", "times one", "first token s"]
+    columns += ["gap p50 / p99 ms", "slowest /health ms"]
+    return table([*columns, "beside a long prompt: gap p50 / p99 ms"], rows)
+
+
+def _middle(results: list[dict[str, Any]], key: str) -> float:
+    return statistics.median(float(result[key]) for result in results)
+
+
+def _beside(prompts: list[dict[str, Any]]) -> str:
+    """What the other streams felt while a long prompt was evaluated."""
+    tokens, seconds = _middle(prompts, "prompt_tokens"), _middle(prompts, "first_token")
+    gaps = f"{1e3 * _middle(prompts, 'gap_p50'):.1f} / {1e3 * _middle(prompts, 'gap_p99'):.1f}"
+    return f"{tokens:,.0f} tokens in {seconds:.1f} s: {gaps}"
+
+
 def fill(text: str, block: str, content: str) -> str:
     """Replace what stands between the markers of a block."""
     pattern = rf"(<!-- generated: {block} -->\n).*?(<!-- end generated -->)"
@@ -265,6 +301,8 @@ def main() -> None:
         blocks["formats"] = formats(json.loads(ACCURACY.read_text(encoding="utf-8")))
     if KV_TYPES.exists():
         blocks["kv-types"] = kv_types(json.loads(KV_TYPES.read_text(encoding="utf-8")))
+    if SERVING.exists():
+        blocks["serving"] = serving(json.loads(SERVING.read_text(encoding="utf-8"))["serving"])
     for block, path, write in (
         ("quality", RUNS / "quality" / "embedded.json", quality),
         ("agreement", RUNS / "quality" / "agreement.json", agreement),

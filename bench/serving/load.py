@@ -1,13 +1,13 @@
 """Speed of servers under concurrent streams.
 
     python -m bench.serving.load pyinfer=http://127.0.0.1:11434 llama=http://127.0.0.1:8080 \
-        --streams 1,4,16,64 --tokens 128 --long 8000
+        --streams 1,4,16,64 --tokens 128 --long 8000 --out docs/runs/serving.json
 
 Every server is asked the same through ``/v1/completions``, one after the other within each number
-of streams. With ``--long`` a prompt of about that many tokens arrives while the streams run; gaps
-between tokens during it are reported apart. Prints one line per run; with ``--json`` all of it.
-Servers are started by hand; ``llama-server`` needs ``-np`` for the streams, ``python -m
-llama_cpp.server`` runs one at a time.
+of streams. With ``--long`` a prompt of about that many words arrives while the streams run; gaps
+between tokens during it are reported apart, and how long ``/health`` takes to answer beside all of
+it. Prints one line per run; ``--out`` adds all of it to a file, from which ``bench.report`` makes
+its table. Servers are started by hand; ``llama-server`` needs ``-np`` for the streams.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .client import Server
+
+HEALTH_SECONDS = 0.1  # between two questions for it
 
 WORDS = ("three", "larger", "city", "letters", "number", "is", "and", "which", "of", "count")
 
@@ -43,6 +46,7 @@ class Result:
     """One server under one number of streams; times in seconds."""
 
     server: str
+    model: str
     streams: int
     tokens: int
     tokens_per_second: float
@@ -51,6 +55,7 @@ class Result:
     gap_p50: float
     gap_p99: float
     gap_worst: float
+    health_worst: float
     long_prompt: dict[str, float] | None = None
 
 
@@ -89,12 +94,24 @@ def gaps(streams: Sequence[Stream], start: float, end: float) -> list[float]:
     ]
 
 
-async def measure(name: str, server: Server, count: int, options: argparse.Namespace) -> Result:
-    """Run ``count`` streams at once."""
+async def watch_health(server: Server, times: list[float]) -> None:
+    """Ask for the health of a server all the time and note how long each answer takes."""
+    while True:
+        start = time.perf_counter()
+        await server.text("/health")
+        times.append(time.perf_counter() - start)
+        await asyncio.sleep(HEALTH_SECONDS)
+
+
+async def measure(
+    name: str, server: Server, seeds: Sequence[int], options: argparse.Namespace
+) -> Result:
+    """Run one stream for each seed at once."""
     body = {"model": options.model, "max_tokens": options.tokens, "temperature": 0, "stream": True,
             "ignore_eos": True, "stream_options": {"include_usage": True}}  # fmt: skip
+    health: list[float] = []
+    watch = asyncio.create_task(watch_health(server, health))
     zero = time.perf_counter()
-    seeds = [random.randrange(10**6) for _ in range(count)]
     tasks = [
         asyncio.create_task(run_stream(server, {**body, "prompt": prompt(options.words, s)}, zero))
         for s in seeds
@@ -102,17 +119,19 @@ async def measure(name: str, server: Server, count: int, options: argparse.Names
     long_stream = None
     if options.long:
         await asyncio.sleep(options.long_after)
-        words = prompt(options.long, random.randrange(10**6))
+        words = prompt(options.long, seeds[0] + 1)
         long_stream = await run_stream(server, {**body, "prompt": words, "max_tokens": 1}, zero)
     streams = await asyncio.gather(*tasks)
+    watch.cancel()
     end = max(stream.arrivals[-1] for stream in streams if stream.arrivals)
     firsts = [stream.arrivals[0] - stream.started for stream in streams if stream.arrivals]
     found = gaps(streams, 0, end)
     tokens = sum(stream.tokens for stream in streams)
+    seconds = end - min(stream.started for stream in streams)
     result = Result(
-        name, count, tokens, tokens / (end - min(stream.started for stream in streams)),
+        name, options.label, len(seeds), tokens, tokens / seconds,
         statistics.median(firsts), max(firsts), percentile(found, 0.5), percentile(found, 0.99),
-        max(found, default=0.0))  # fmt: skip
+        max(found, default=0.0), max(health, default=0.0))  # fmt: skip
     if long_stream is not None:
         done = long_stream.arrivals[0] if long_stream.arrivals else end
         beside = gaps(streams, long_stream.started, done)
@@ -134,6 +153,7 @@ def line(result: Result) -> str:
         f"  first {result.first_token_median * 1e3:7.1f} ms"
         f" (worst {result.first_token_worst * 1e3:.1f})"
         f"  gap p50 {result.gap_p50 * 1e3:6.2f} p99 {result.gap_p99 * 1e3:7.2f} ms"
+        f"  health {result.health_worst * 1e3:.1f} ms"
     )
     if result.long_prompt:
         found = result.long_prompt
@@ -153,8 +173,9 @@ async def measure_all(options: argparse.Namespace) -> list[Result]:
     results = []
     for count in options.streams:
         for _ in range(options.rounds):
+            seeds = [random.randrange(10**6) for _ in range(count)]
             for name, server in servers.items():
-                results.append(await measure(name, server, count, options))
+                results.append(await measure(name, server, seeds, options))
                 print(line(results[-1]), file=sys.stderr, flush=True)
     return results
 
@@ -172,11 +193,13 @@ def main() -> None:
     parser.add_argument("--long", type=int, default=0, help="words of a prompt that comes later")
     parser.add_argument("--long-after", type=float, default=1.0, help="seconds before it comes")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--json", action="store_true", help="all results on standard output")
+    parser.add_argument("--label", default="", help="name of the model in the table")
+    parser.add_argument("--out", type=Path, help="file to which all results are added")
     options = parser.parse_args()
-    results = asyncio.run(measure_all(options))
-    if options.json:
-        print(json.dumps([asdict(result) for result in results], indent=1))
+    results = [asdict(result) for result in asyncio.run(measure_all(options))]
+    if options.out is not None:
+        old = json.loads(options.out.read_text("utf-8"))["serving"] if options.out.exists() else []
+        options.out.write_text(json.dumps({"serving": old + results}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
