@@ -19,9 +19,11 @@ import random
 import statistics
 import sys
 import time
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from .client import Server
@@ -94,13 +96,16 @@ def gaps(streams: Sequence[Stream], start: float, end: float) -> list[float]:
     ]
 
 
-async def watch_health(server: Server, times: list[float]) -> None:
-    """Ask for the health of a server all the time and note how long each answer takes."""
-    while True:
+def watch_health(url: str, times: list[float], stop: Event) -> None:
+    """Ask for the health of a server all the time and note how long each answer takes.
+
+    Runs in a thread of its own: the streams would hold up what shares their loop.
+    """
+    while not stop.wait(HEALTH_SECONDS):
         start = time.perf_counter()
-        await server.text("/health")
+        with urllib.request.urlopen(url + "/health", timeout=60) as answer:
+            answer.read()
         times.append(time.perf_counter() - start)
-        await asyncio.sleep(HEALTH_SECONDS)
 
 
 async def measure(
@@ -110,7 +115,9 @@ async def measure(
     body = {"model": options.model, "max_tokens": options.tokens, "temperature": 0, "stream": True,
             "ignore_eos": True, "stream_options": {"include_usage": True}}  # fmt: skip
     health: list[float] = []
-    watch = asyncio.create_task(watch_health(server, health))
+    stop = Event()
+    watch = Thread(target=watch_health, args=(server.url, health, stop), daemon=True)
+    watch.start()
     zero = time.perf_counter()
     tasks = [
         asyncio.create_task(run_stream(server, {**body, "prompt": prompt(options.words, s)}, zero))
@@ -122,7 +129,8 @@ async def measure(
         words = prompt(options.long, seeds[0] + 1)
         long_stream = await run_stream(server, {**body, "prompt": words, "max_tokens": 1}, zero)
     streams = await asyncio.gather(*tasks)
-    watch.cancel()
+    stop.set()
+    watch.join()
     end = max(stream.arrivals[-1] for stream in streams if stream.arrivals)
     firsts = [stream.arrivals[0] - stream.started for stream in streams if stream.arrivals]
     found = gaps(streams, 0, end)
