@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 EOS = "<｜end▁of▁sentence｜>"
@@ -66,6 +67,24 @@ BOS_ID = N_BASE + 3
 
 def tokenizer_json() -> dict[str, Any]:
     """Return the object of ``tokenizer.json``."""
+    vocab = {token: i for i, token in enumerate(base_tokens())}
+    added = added_entries(N_BASE, ADDED)
+    return bpe_json(vocab, [f"{left} {right}" for left, right in MERGES], added)
+
+
+def added_entries(first: int, added: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+    """Added tokens of ``tokenizer.json`` from (content, special), ids from ``first`` on."""
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return [
+        {"id": i, "content": content, **flags, "special": bool(special)}
+        for i, (content, special) in enumerate(added, first)
+    ]
+
+
+def bpe_json(
+    vocab: dict[str, int], merges: list[str], added: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a ``tokenizer.json`` with the parts that the published Qwen2 one has."""
     byte_level = {
         "type": "ByteLevel",
         "add_prefix_space": False,
@@ -76,18 +95,7 @@ def tokenizer_json() -> dict[str, Any]:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [
-            {
-                "id": N_BASE + i,
-                "content": content,
-                "single_word": False,
-                "lstrip": False,
-                "rstrip": False,
-                "normalized": False,
-                "special": bool(special),
-            }
-            for i, (content, special) in enumerate(ADDED)
-        ],
+        "added_tokens": added,
         "normalizer": {"type": "NFC"},
         "pre_tokenizer": {
             "type": "Sequence",
@@ -111,8 +119,8 @@ def tokenizer_json() -> dict[str, Any]:
             "end_of_word_suffix": "",
             "fuse_unk": False,
             "byte_fallback": False,
-            "vocab": {token: i for i, token in enumerate(base_tokens())},
-            "merges": [f"{a} {b}" for a, b in MERGES],
+            "vocab": vocab,
+            "merges": merges,
         },
     }
 

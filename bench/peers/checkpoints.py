@@ -26,6 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.shapes import SHAPES, Shape
+from pyinfer.convert.tokenizer_files import tokenizer_json
+from pyinfer.text.split_pattern import GGUF_SPLITS
 
 GGUF_FORMATS = ("q4_0", "q8_0", "f16", "bf16", "f32")
 
@@ -167,40 +169,9 @@ class Vocabulary:
 
     def tokenizer_json(self) -> dict[str, Any]:
         """Return the object of ``tokenizer.json``."""
-        split = (
-            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-            r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-        )
-        byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False}
-        quiet = byte_level | {"use_regex": False}
-        pattern = {"Regex": split}
-        return {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [{"id": i, **entry} for i, entry in self.added.items()],
-            "normalizer": {"type": "NFC"},
-            "pre_tokenizer": {
-                "type": "Sequence",
-                "pretokenizers": [
-                    {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False},
-                    quiet,
-                ],
-            },
-            "post_processor": quiet,
-            "decoder": quiet,
-            "model": {
-                "type": "BPE",
-                "dropout": None,
-                "unk_token": None,
-                "continuing_subword_prefix": "",
-                "end_of_word_suffix": "",
-                "fuse_unk": False,
-                "byte_fallback": False,
-                "vocab": {token: i for i, token in enumerate(self.tokens)},
-                "merges": self.merges,
-            },
-        }
+        pieces = {token: i for i, token in enumerate(self.tokens)}
+        added = [{"id": i, **entry} for i, entry in self.added.items()]
+        return tokenizer_json(pieces, self.merges, added, GGUF_SPLITS["deepseek-r1-qwen"])
 
 
 def write_gguf(path: Path, shape: str, fmt: str, vocabulary: Vocabulary, seed: int = 0) -> Path:

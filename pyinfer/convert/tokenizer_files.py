@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyinfer.convert.vocabulary_pairs import ADDED_TOKENS_KEY
@@ -62,6 +62,34 @@ def _known_flags(text: object) -> dict[int, Mapping[str, Any]]:
 
 def _tokenizer(parts: TokenizerParts, added: list[dict[str, Any]], pattern: str) -> dict[str, Any]:
     names = {entry["content"] for entry in added}
+    pieces = sorted(parts.vocabulary.pieces.items(), key=lambda item: item[1])
+    return tokenizer_json(
+        {piece: i for piece, i in pieces if piece not in names},
+        [f"{left} {right}" for left, right in parts.vocabulary.merges],
+        added,
+        pattern,
+    )
+
+
+def tokenizer_json(
+    pieces: Mapping[str, int],
+    merges: Sequence[str],
+    added: Sequence[Mapping[str, Any]],
+    pattern: str,
+) -> dict[str, Any]:
+    """Return the object of ``tokenizer.json`` of a byte-level BPE vocabulary as Qwen2 has it.
+
+    Parameters
+    ----------
+    pieces : Mapping
+        Token -> id, without the added ones.
+    merges : Sequence of str
+        ``"left right"``, the first binds most.
+    added : Sequence of Mapping
+        Added tokens with id, content and flags.
+    pattern : str
+        Regular expression that splits text into words.
+    """
     byte_level = {
         "type": "ByteLevel",
         "add_prefix_space": False,
@@ -73,7 +101,7 @@ def _tokenizer(parts: TokenizerParts, added: list[dict[str, Any]], pattern: str)
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": added,
+        "added_tokens": list(added),
         # GGUF has no place for it; every published Qwen2 vocabulary normalizes so.
         "normalizer": {"type": "NFC"},
         "pre_tokenizer": {
@@ -91,12 +119,8 @@ def _tokenizer(parts: TokenizerParts, added: list[dict[str, Any]], pattern: str)
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": False,
-            "vocab": {
-                piece: i
-                for piece, i in sorted(parts.vocabulary.pieces.items(), key=lambda item: item[1])
-                if piece not in names
-            },
-            "merges": [f"{left} {right}" for left, right in parts.vocabulary.merges],
+            "vocab": dict(pieces),
+            "merges": list(merges),
         },
     }
 

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from pyinfer.text.byte_alphabet import BYTE_CHARS
 from pyinfer.text.tokenizer import Tokenizer
 
+from ..vocabulary import ADDED, added_entries, bpe_json
+
 settings.register_profile(
     "pyinfer-text",
     deadline=None,
@@ -21,20 +23,7 @@ settings.register_profile(
 )
 settings.load_profile("pyinfer-text")
 
-QWEN2 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 MERGES = ["h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "Ã ©", "ð Ł", "ðŁ Ļ", "t h"]
-ADDED = [
-    ("<｜end▁of▁sentence｜>", True),
-    ("<｜User｜>", False),
-    ("<｜Assistant｜>", False),
-    ("<｜begin▁of▁sentence｜>", True),
-    ("<|EOT|>", False),
-    ("<think>", False),
-    ("</think>", False),
-]
 
 
 def mini_json() -> dict[str, Any]:
@@ -42,64 +31,7 @@ def mini_json() -> dict[str, Any]:
     vocab = {char: n for n, char in enumerate(sorted(BYTE_CHARS))}
     for merge in MERGES:
         vocab[merge.replace(" ", "")] = len(vocab)
-    added = [
-        {
-            "id": len(vocab) + n,
-            "content": content,
-            "special": special,
-            "lstrip": False,
-            "rstrip": False,
-            "single_word": False,
-            "normalized": False,
-        }
-        for n, (content, special) in enumerate(ADDED)
-    ]
-    return qwen2_json(vocab, MERGES, added)
-
-
-def qwen2_json(vocab: dict[str, int], merges: list[str], added: list[Any]) -> dict[str, Any]:
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": added,
-        "normalizer": {"type": "NFC"},
-        "pre_tokenizer": {
-            "type": "Sequence",
-            "pretokenizers": [
-                {
-                    "type": "Split",
-                    "pattern": {"Regex": QWEN2},
-                    "behavior": "Isolated",
-                    "invert": False,
-                },
-                {
-                    "type": "ByteLevel",
-                    "add_prefix_space": False,
-                    "trim_offsets": False,
-                    "use_regex": False,
-                },
-            ],
-        },
-        "post_processor": None,
-        "decoder": {
-            "type": "ByteLevel",
-            "add_prefix_space": True,
-            "trim_offsets": True,
-            "use_regex": True,
-        },
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": "",
-            "end_of_word_suffix": "",
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "vocab": vocab,
-            "merges": merges,
-        },
-    }
+    return bpe_json(vocab, MERGES, added_entries(len(vocab), ADDED))
 
 
 MINI_CONFIG: dict[str, Any] = {
@@ -191,7 +123,7 @@ def r1_root(test_data: Path) -> dict[str, Any]:
         (test_data / "r1-distill-qwen-1.5b" / "tokenizer_config.json").read_text(encoding="utf-8")
     )
     added = [{"id": int(key), **entry} for key, entry in config["added_tokens_decoder"].items()]
-    return qwen2_json(vocab, [m for m in merges if m], added)
+    return bpe_json(vocab, [m for m in merges if m], added)
 
 
 @pytest.fixture(scope="session")
