@@ -33,14 +33,14 @@ COUNTED = {
     "gemm_f16_avx512vnni": 1.97,
     "gemv_q4_0_avx2": 4.50,
     "gemv_q4_0_avx2vnni": 3.50,
-    "gemv_q4_0_avx2vnni_evex": 3.38,
-    "gemv_q4_0_avx512vnni": 3.46,
+    "gemv_q4_0_avx2vnni_evex": 3.00,
+    "gemv_q4_0_avx512vnni": 2.91,
     "gemv_q8_0_avx2": 7.50,
     "gemv_q8_0_avx2vnni": 5.25,
     "gemv_q8_0_avx2vnni_evex": 5.25,
-    "gemv_q8_0_avx512vnni": 4.32,
+    "gemv_q8_0_avx512vnni": 2.79,
     "gemv_f16_avx2": 3.00,
-    "gemv_f16_avx512vnni": 5.79,
+    "gemv_f16_avx512vnni": 2.12,
 }
 
 

@@ -4,12 +4,11 @@
  *   NAME    exported symbol
  * and the block header of the format (block_<format>_avx512vnni.h), included before.
  *
- * One broadcast of four activation bytes feeds two dot products, which keeps the load ports below
- * the multipliers. The 16 integer accumulators live in registers for one block of 32 inputs; the 16
+ * The 16 integer accumulators live in registers for one block of 32 inputs; the 16
  * float accumulators live in `out` (L1), loaded and stored once per block: with both in registers
  * nothing would be left for weights. Slots per block: 128 dots, 16 x 3 for the scale step, 24 to
  * unpack nibbles. */
-#include "kernels/util/x86_dot512.h"
+#include "kernels/util/quant_tile_avx512vnni.h"
 #include "pyinfer/kernel_types.h"
 
 pi_gemm_fn NAME;
@@ -18,34 +17,7 @@ PI_INLINE void add_block(const pi_block_group *const *group, size_t n_panels, si
                          const struct pi_a8_group *x, float *out, size_t out_stride,
                          bool from_zero) {
     __m512i isum_i32x16[2][PI_TILE_TOKENS];
-    for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
-        for (size_t p = 0; p < n_panels; p++) {
-            isum_i32x16[p][t] = _mm512_set1_epi32(x[t].PI_BLOCK_START[b]);
-        }
-    }
-    PI_UNROLL(4)
-    for (size_t j = 0; j < PI_BLOCK_STEPS; j++) {
-        __m512i first[2];
-        __m512i second[2];
-        for (size_t p = 0; p < n_panels; p++) {
-            const __auto_type line = pi_block_line(group[p], b, j);
-            first[p] = pi_block_first(line);
-            second[p] = pi_block_second(line);
-        }
-        for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
-            const __m512i q = pi_broadcast4(x[t].q + PI_BLOCK_INPUTS * b + pi_block_first_input(j));
-            for (size_t p = 0; p < n_panels; p++) {
-                isum_i32x16[p][t] = _mm512_dpbusd_epi32(isum_i32x16[p][t], first[p], q);
-            }
-        }
-        for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
-            const __m512i q =
-                pi_broadcast4(x[t].q + PI_BLOCK_INPUTS * b + pi_block_second_input(j));
-            for (size_t p = 0; p < n_panels; p++) {
-                isum_i32x16[p][t] = _mm512_dpbusd_epi32(isum_i32x16[p][t], second[p], q);
-            }
-        }
-    }
+    pi_tile_dots(group, n_panels, b, x, PI_TILE_TOKENS, isum_i32x16);
     for (size_t p = 0; p < n_panels; p++) {
         const __m512 scale_f32x16 = pi_load_f16_512(group[p]->scale[b]);
         for (size_t t = 0; t < PI_TILE_TOKENS; t++) {

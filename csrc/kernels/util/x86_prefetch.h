@@ -9,11 +9,13 @@
  * Addresses past the end of the data are harmless: a prefetch never faults. */
 PI_INLINE void pi_prefetch_stream(const void *at, size_t bytes, size_t near, size_t far) {
     const char *line = at;
-    for (size_t i = 0; i < bytes; i += PI_LINE_BYTES) {
-        if (near != 0) {
+    if (near != 0) {
+        for (size_t i = 0; i < bytes; i += PI_LINE_BYTES) {
             _mm_prefetch(line + i + near, _MM_HINT_T0);
         }
-        if (far != 0) {
+    }
+    if (far != 0) {
+        for (size_t i = 0; i < bytes; i += PI_LINE_BYTES) {
             _mm_prefetch(line + i + far, _MM_HINT_T1);
         }
     }
