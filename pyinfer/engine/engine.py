@@ -22,12 +22,12 @@ from pyinfer.engine.messages import (
     Failed,
     FinishReason,
     Prefill,
-    PromptLogits,
     Queued,
     Request,
     Tokens,
 )
 from pyinfer.engine.pacing import SMALLEST_CHUNK, Pacer
+from pyinfer.engine.prompt_rows import prompt_rows
 from pyinfer.engine.sampler import Sampler, log_probabilities
 from pyinfer.engine.scheduler import Plan, Scheduler
 from pyinfer.engine.sequence import Sequence
@@ -291,11 +291,8 @@ class Engine:
             done = min(sequence.n_computed, total)
             events.append(Prefill(request.request_id, done, total, sequence.n_cached))
         try:
-            if request.prompt_logits and before < sequence.n_prompt:
-                if not all(row.finite for row in rows):
-                    raise NumericError("the logits of the prompt hold a value that is not finite")
-                logits = np.stack([row.full for row in rows])
-                events.append(PromptLogits(request.request_id, before, logits))
+            if request.every_row and before < sequence.n_prompt:
+                events.append(prompt_rows(sequence, before, rows))
             if sequence.n_computed < sequence.n_tokens:
                 return
             if not sequence.first_token_ns:

@@ -42,6 +42,9 @@ class Request:
         Look for the beginning of the prompt among earlier sequences.
     prompt_logits : bool
         Deliver the logits of every prompt token as :class:`PromptLogits`.
+    prompt_logprobs : int or None
+        Deliver the log-probability of every prompt token but the first, with so many alternatives,
+        as :class:`PromptLogprobs`.
     embed : bool
         Deliver the final hidden state of the last prompt token as :class:`Embedding`.
     submitted_ns : int
@@ -58,9 +61,15 @@ class Request:
     stream: bool = True
     reuse_prefix: bool = True
     prompt_logits: bool = False
+    prompt_logprobs: int | None = None
     embed: bool = False
     submitted_ns: int = 0
     rules: Any = None
+
+    @property
+    def every_row(self) -> bool:
+        """Whether the logits of every prompt token are wanted, so none may come from a cache."""
+        return self.prompt_logits or self.prompt_logprobs is not None
 
 
 @dataclass(slots=True)
@@ -123,6 +132,19 @@ class PromptLogits:
 
 
 @dataclass(slots=True)
+class PromptLogprobs:
+    """One entry per prompt token from ``start`` on, which is 1 or more.
+
+    What was delivered from ``start`` on before is replaced: a sequence that was put back is
+    evaluated again.
+    """
+
+    request_id: int
+    start: int
+    entries: list[TokenLogprobs]
+
+
+@dataclass(slots=True)
 class Embedding:
     """Final hidden state of the last prompt token after the last norm, float32 (D,)."""
 
@@ -161,4 +183,4 @@ class Failed:
     error: PyinferError
 
 
-Event = Queued | Prefill | PromptLogits | Embedding | Tokens | End | Failed
+Event = Queued | Prefill | PromptLogits | PromptLogprobs | Embedding | Tokens | End | Failed

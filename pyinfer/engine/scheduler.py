@@ -103,7 +103,7 @@ class Scheduler:
             if not sequence.running:
                 continue
             count = sequence.n_tokens - sequence.n_computed
-            if count > SMALLEST_CHUNK or sequence.request.prompt_logits:
+            if count > SMALLEST_CHUNK or sequence.request.every_row:
                 prompts.append(sequence)
             elif self._reserve(sequence, count, chosen):
                 chosen[sequence] = count
@@ -149,7 +149,7 @@ class Scheduler:
         return chosen
 
     def _shares(self, sequence: Sequence) -> bool:
-        return sequence.request.reuse_prefix and not sequence.request.prompt_logits
+        return sequence.request.reuse_prefix and not sequence.request.every_row
 
     def _take_known(self, sequence: Sequence) -> None:
         """Adopt the cached blocks that continue a sequence; it stands at the end of a block."""
@@ -204,7 +204,7 @@ class Scheduler:
         rows_left = max(1, self._max_logit_rows - len(self.running))
         for sequence, tokens in wanted.items():
             count = tokens
-            if sequence.request.prompt_logits:
+            if sequence.request.every_row:
                 count = min(tokens, rows_left)
                 rows_left -= count
             if count > 0 and sequence.running and self._reserve(sequence, count, chosen):

@@ -128,7 +128,7 @@ class Sequence:
         """The next ``count`` tokens to compute, with the logits that they are computed for."""
         start = self.n_computed
         end = start + count
-        if self.request.prompt_logits:
+        if self.request.every_row:
             logits = LOGITS_ALL
         elif end == self.n_tokens and self.params.max_tokens != 0:
             logits = LOGITS_LAST

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyinfer.answer import AnswerBuilder, Chunk, Generation, Kind
 from pyinfer.engine.limits import EngineLimits
-from pyinfer.engine.messages import End, Request, TokenLogprobs, Tokens
+from pyinfer.engine.messages import End, PromptLogprobs, Request, TokenLogprobs, Tokens
 from pyinfer.engine.params import SamplingParams
 from pyinfer.server.prompts import Prompt, build_prompt
 from pyinfer.server.spec import (
@@ -17,6 +17,7 @@ from pyinfer.server.spec import (
     Finished,
     GenerateSpec,
     Piece,
+    PromptScores,
     ServedModel,
     ToolCallArguments,
     ToolCallStart,
@@ -91,6 +92,7 @@ def prepare(
             context=whole,
             stream=spec.stream,
             reuse_prefix=spec.reuse_prefix,
+            prompt_logprobs=spec.prompt_logprobs,
             rules=rules,
         )
         for index in range(spec.n)
@@ -156,6 +158,9 @@ class AnswerReader:
         self._content: list[str] = []
         self._ids: list[int] = []
         self._logprobs: list[TokenLogprobs | None] = []
+        self._prompt_tokens = len(prepared.prompt.token_ids)
+        self._scores: list[TokenLogprobs | None] = [None]
+        self._scored = False
         self.generation: Generation | None = None
 
     def tokens(self, event: Tokens) -> list[AnswerEvent]:
@@ -174,6 +179,14 @@ class AnswerReader:
             elif not builder.holding and self._tools is None:
                 self._drop()
         return events
+
+    def scores(self, event: PromptLogprobs) -> list[AnswerEvent]:
+        """One event when all tokens of the prompt have their log-probabilities."""
+        if self._scored:
+            return []
+        self._scores[event.start :] = event.entries
+        self._scored = len(self._scores) == self._prompt_tokens
+        return [PromptScores(self._index, self._scores)] if self._scored else []
 
     def end(self, event: End, reason: Any = None) -> list[AnswerEvent]:
         """The last events; ``reason`` replaces that of a cancellation."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 
-from pyinfer.engine.messages import End, Event, Failed, Prefill, Tokens
+from pyinfer.engine.messages import End, Event, Failed, Prefill, PromptLogprobs, Tokens
 from pyinfer.errors import CancelledError, PyinferError
 from pyinfer.server.jobs import AnswerReader, Prepared
 from pyinfer.server.loaded_model import Lease
@@ -198,6 +198,8 @@ class Answer:
             self._open = 0
             self._cancel_choices()
             raise event.error
+        if isinstance(event, PromptLogprobs):
+            return reader.scores(event)
         if isinstance(event, Prefill) and self._spec.progress:
             elapsed = time.perf_counter_ns() - self._admitted_ns
             return [Progress(index, event.done, event.total, event.cached, elapsed)]

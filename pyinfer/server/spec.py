@@ -80,6 +80,9 @@ class GenerateSpec:
         the server's setting.
     progress : bool
         Deliver :class:`Progress`.
+    prompt_logprobs : int, optional
+        Deliver :class:`PromptScores` with so many alternatives per token; nothing of the prompt is
+        taken from the prefix cache then.
     stream : bool
         Deliver pieces as they come; otherwise they may come all at the end.
     deadline_seconds : float, optional
@@ -109,6 +112,7 @@ class GenerateSpec:
     split_reasoning: bool = True
     keep_alive: float | None = None
     progress: bool = False
+    prompt_logprobs: int | None = None
     stream: bool = True
     deadline_seconds: float | None = None
     request_id: str = ""
@@ -147,6 +151,14 @@ class Progress:
     total: int
     cached: int
     elapsed_ns: int
+
+
+@dataclass(slots=True)
+class PromptScores:
+    """Log-probabilities of the prompt's tokens; None for the first, which follows nothing."""
+
+    index: int
+    logprobs: list[TokenLogprobs | None]
 
 
 @dataclass(slots=True)
@@ -201,7 +213,7 @@ class Finished:
     tool_calls: list[ToolCall]
 
 
-AnswerEvent = Progress | Piece | ToolCallStart | ToolCallArguments | Finished
+AnswerEvent = Progress | PromptScores | Piece | ToolCallStart | ToolCallArguments | Finished
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ def wait_for_cancel(seconds: float = 20.0) -> Callable[[Sequence[Span], Any], No
 
 
 def make_request(request_id: int, tokens: Sequence[int], **settings: Any) -> Request:
-    names = ("choice", "context", "stream", "reuse_prefix", "prompt_logits")
+    names = ("choice", "context", "stream", "reuse_prefix", "prompt_logits", "prompt_logprobs")
     own = {name: settings.pop(name) for name in names if name in settings}
     settings.setdefault("seed", 1)
     return Request(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from pyinfer.server.llama.sampling import (
     sampling_params,
 )
 from pyinfer.server.llama.schemas import CompletionBody, PromptText, SamplingBody
-from pyinfer.server.llama.timings import timings, timings_of
+from pyinfer.server.llama.timings import RunningTimings, timings
 from pyinfer.server.running_answer import Answer
 from pyinfer.server.service import Service
 from pyinfer.server.spec import Finished, GenerateSpec, Piece, Progress, ServedModel, bad_value
@@ -132,14 +131,6 @@ async def _chunks(stack: AsyncExitStack, runs: list[_Run]) -> AsyncIterator[dict
 
 
 @dataclass(slots=True)
-class _Counts:
-    """What was delivered of one choice so far."""
-
-    tokens: int = 0
-    first_ns: int = 0
-
-
-@dataclass(slots=True)
 class _Run:
     """One answer on its way to the client.
 
@@ -152,9 +143,10 @@ class _Run:
     body: SamplingBody
     answer: Answer
     offset: int
-    started_ns: int = field(default_factory=time.perf_counter_ns)
-    progress: Progress | None = None
-    counts: dict[int, _Counts] = field(default_factory=dict)
+    timings: RunningTimings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.timings = RunningTimings(self.answer.prompt_tokens)
 
     async def chunks(self) -> AsyncIterator[dict[str, Any]]:
         """Objects of the stream."""
@@ -162,7 +154,7 @@ class _Run:
             if isinstance(event, Piece):
                 yield self._piece(event)
             elif isinstance(event, Progress):
-                self.progress = event
+                self.timings.note(event)
                 if self.body.return_progress:
                     yield self._progress(event)
             elif isinstance(event, Finished):
@@ -175,27 +167,15 @@ class _Run:
             "tokens": tokens,
             "stop": False,
             "id_slot": max(self.body.id_slot, 0),
-            "tokens_predicted": self._count(index).tokens,
+            "tokens_predicted": self.timings.tokens(index),
             "tokens_evaluated": self.answer.prompt_tokens,
         }
 
-    def _count(self, index: int) -> _Counts:
-        return self.counts.setdefault(index, _Counts())
-
     def _piece(self, piece: Piece) -> dict[str, Any]:
-        count = self._count(piece.index)
-        count.first_ns = count.first_ns or time.perf_counter_ns()
-        count.tokens += len(piece.token_ids)
+        self.timings.note(piece)
         chunk = self._base(piece.index, piece.text, piece.token_ids)
         if self.body.timings_per_token:
-            cached = self.progress.cached if self.progress else 0
-            chunk["timings"] = timings_of(
-                cached=cached,
-                prompt=self.answer.prompt_tokens - cached,
-                prompt_ns=count.first_ns - self.started_ns,
-                predicted=count.tokens,
-                predicted_ns=time.perf_counter_ns() - count.first_ns,
-            )
+            chunk["timings"] = self.timings.now(piece.index)
         if self.body.n_probs and piece.logprobs is not None:
             chunk["completion_probabilities"] = probabilities(
                 self.answer.model.tokenizer, piece.token_ids, piece.logprobs

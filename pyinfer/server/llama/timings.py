@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyinfer.answer import Generation
+from pyinfer.server.spec import Piece, Progress
 
 
 def timings(generation: Generation) -> dict[str, Any]:
@@ -39,3 +42,50 @@ def timings_of(
         "predicted_per_token_ms": predicted_ns / 1e6 / after_first if after_first else 0.0,
         "predicted_per_second": after_first / predicted_ns * 1e9 if predicted_ns else 0.0,
     }
+
+
+@dataclass(slots=True)
+class _Count:
+    """What was delivered of one choice so far."""
+
+    tokens: int = 0
+    first_ns: int = 0
+
+
+@dataclass(slots=True)
+class RunningTimings:
+    """Timings in the middle of the answers to one prompt, from what was delivered so far.
+
+    Attributes
+    ----------
+    prompt_tokens : int
+    """
+
+    prompt_tokens: int
+    _cached: int = 0
+    _started_ns: int = field(default_factory=time.perf_counter_ns)
+    _counts: dict[int, _Count] = field(default_factory=dict)
+
+    def tokens(self, index: int) -> int:
+        """Tokens of a choice that were delivered."""
+        return self._counts.setdefault(index, _Count()).tokens
+
+    def note(self, event: Progress | Piece) -> None:
+        """Count what is about to be delivered."""
+        if isinstance(event, Progress):
+            self._cached = event.cached
+            return
+        count = self._counts.setdefault(event.index, _Count())
+        count.first_ns = count.first_ns or time.perf_counter_ns()
+        count.tokens += len(event.token_ids)
+
+    def now(self, index: int) -> dict[str, Any]:
+        """The object for a choice that has begun."""
+        count = self._counts[index]
+        return timings_of(
+            cached=self._cached,
+            prompt=self.prompt_tokens - self._cached,
+            prompt_ns=count.first_ns - self._started_ns,
+            predicted=count.tokens,
+            predicted_ns=time.perf_counter_ns() - count.first_ns,
+        )

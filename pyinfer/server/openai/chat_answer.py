@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyinfer.server.llama.timings import timings
+from pyinfer.server.llama.timings import RunningTimings, timings
 from pyinfer.server.openai.chat_schema import ChatBody
 from pyinfer.server.openai.logprobs import chat_logprobs
 from pyinfer.server.openai.usage import fingerprint, new_id, usage
@@ -60,6 +60,7 @@ class ChatAnswer:
         }
         self._choices = [_Choice() for _ in range(body.n or 1)]
         self._finished: list[Finished] = []
+        self._timings = RunningTimings(answer.prompt_tokens)
 
     async def whole(self) -> Json:
         """The complete object."""
@@ -124,7 +125,9 @@ class ChatAnswer:
                     closing = len(self._finished) > last and not self._body.include_usage
                     yield self._last_of(event, closing)
                 elif isinstance(event, Progress):
-                    yield self._progress(event)
+                    self._timings.note(event)
+                    if self._body.return_progress:
+                        yield self._progress(event)
                 else:
                     chunk = self._delta(event)
                     if chunk is not None:
@@ -172,6 +175,7 @@ class ChatAnswer:
         return self._chunk(event.index, {**self._role(event.index), "tool_calls": [call]})
 
     def _piece(self, piece: Piece) -> Json | None:
+        self._timings.note(piece)
         if piece.kind == "reasoning" and not self._body.shows_reasoning:
             return None
         delta = self._role(piece.index)
@@ -184,7 +188,10 @@ class ChatAnswer:
             found: dict[str, list[Json]] = {"reasoning": [], "content": []}
             found[piece.kind] = chat_logprobs(self._tokenizer, piece)
             logprobs = self._logprobs(found)
-        return self._chunk(piece.index, delta, logprobs=logprobs)
+        chunk = self._chunk(piece.index, delta, logprobs=logprobs)
+        if self._body.timings_per_token:
+            chunk["timings"] = self._timings.now(piece.index)
+        return chunk
 
     def _last_of(self, end: Finished, closing: bool) -> Json:
         role = self._role(end.index)

@@ -41,6 +41,7 @@ class ChatBody(SamplingBody):
     continue_final_message: bool | None = None
     cache_prompt: bool | None = None
     return_progress: bool | None = None
+    timings_per_token: bool | None = None
 
     @property
     def shows_reasoning(self) -> bool:
@@ -84,7 +85,7 @@ def chat_spec(body: ChatBody, request_id: str) -> GenerateSpec:
         grammar=wanted_grammar(body.response_format, body.structured_outputs),
         reasoning_budget=budget if budget is not None and budget > 0 else None,
         split_reasoning=body.reasoning_format != "none",
-        progress=bool(body.return_progress),
+        progress=bool(body.return_progress or body.timings_per_token),
         stream=bool(body.stream),
         request_id=request_id,
     )

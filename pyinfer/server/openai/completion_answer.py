@@ -10,12 +10,14 @@ from typing import Any
 from pyinfer.server.interleave import interleaved
 from pyinfer.server.llama.timings import timings
 from pyinfer.server.openai.completion_schema import CompletionBody
-from pyinfer.server.openai.logprobs import TextLogprobs
+from pyinfer.server.openai.logprobs import Lists, TextLogprobs, joined
 from pyinfer.server.openai.usage import fingerprint, new_id, total, usage
 from pyinfer.server.running_answer import Answer
-from pyinfer.server.spec import Finished, Piece
+from pyinfer.server.spec import AnswerEvent, Finished, Piece, PromptScores
 
 Json = dict[str, Any]
+# Text of a choice, and the log-probabilities of its tokens if asked.
+Part = tuple[str, Lists | None]
 
 
 class TextAnswer:
@@ -44,6 +46,8 @@ class TextAnswer:
             "system_fingerprint": fingerprint(model),
         }
         self._echo = [self._prompt(answer) if body.echo else "" for answer in answers]
+        scored = 0 if body.logprobs is None else self._n * len(answers)
+        self._scorers = {index: TextLogprobs(self._tokenizer) for index in range(scored)}
         self._finished: dict[int, Finished] = {}
 
     def _prompt(self, answer: Answer) -> str:
@@ -52,52 +56,65 @@ class TextAnswer:
             return answer.prompt_text
         return self._tokenizer.decode(answer.token_ids)
 
+    def _echoed(self) -> dict[int, list[Part]]:
+        """Parts that are there from the start: prompts without log-probabilities."""
+        parts: dict[int, list[Part]] = {i: [] for i in range(self._n * len(self._answers))}
+        if self._body.echo and not self._scorers:
+            for index, found in parts.items():
+                found.append((self._echo[index // self._n], None))
+        return parts
+
+    def _part(self, prompt: int, index: int, event: AnswerEvent) -> Part | None:
+        """What an event adds to the text of a choice."""
+        scorer = self._scorers.get(index)
+        if isinstance(event, PromptScores) and scorer is not None:
+            echo = self._echo[prompt]
+            ids = self._answers[prompt].token_ids
+            return echo, scorer.of_prompt(echo, ids, event.logprobs)
+        if isinstance(event, Piece):
+            return event.text, None if scorer is None else scorer.of([event])
+        return None
+
     async def whole(self) -> Json:
         """The complete object."""
-        pieces: dict[int, list[Piece]] = {}
+        parts = self._echoed()
         async for prompt, event in interleaved(self._answers):
             index = prompt * self._n + getattr(event, "index", 0)
-            if isinstance(event, Piece):
-                pieces.setdefault(index, []).append(event)
-            elif isinstance(event, Finished):
+            if isinstance(event, Finished):
                 self._finished[index] = event
+            elif (part := self._part(prompt, index, event)) is not None:
+                parts[index].append(part)
         return {
             **self._head,
             "choices": [
-                self._whole_choice(index, end, pieces.get(index, []))
+                self._whole_choice(index, end, parts[index])
                 for index, end in sorted(self._finished.items())
             ],
             "usage": self._usage(),
             "timings": self._timings(),
         }
 
-    def _whole_choice(self, index: int, end: Finished, pieces: list[Piece]) -> Json:
-        echo = self._echo[index // self._n]
-        logprobs = None
-        if self._body.logprobs is not None:
-            logprobs = TextLogprobs(self._tokenizer, len(echo)).of(pieces)
-        text = echo + "".join(piece.text for piece in pieces)
+    def _whole_choice(self, index: int, end: Finished, parts: list[Part]) -> Json:
+        text = "".join(text for text, _ in parts)
+        logprobs = joined(lists for _, lists in parts if lists) if self._scorers else None
         return _choice(index, text, end.reason, logprobs)
 
     async def chunks(self, stack: AsyncExitStack) -> AsyncIterator[Json]:
         """Objects of the stream; ``stack``, which holds the answers, is closed with it."""
-        lists = {
-            index: TextLogprobs(self._tokenizer, len(self._echo[index // self._n]))
-            for index in range(self._n * len(self._answers))
-        }
+        parts = self._echoed()
         async with stack:
-            for index in lists if self._body.echo else ():
-                yield self._chunk(_choice(index, self._echo[index // self._n], None, None))
+            for index, echoed in parts.items():
+                for text, _ in echoed:
+                    yield self._chunk(_choice(index, text, None, None))
             async for prompt, event in interleaved(self._answers):
                 index = prompt * self._n + getattr(event, "index", 0)
-                if isinstance(event, Piece):
-                    wanted = self._body.logprobs is not None
-                    found = lists[index].of([event]) if wanted else None
-                    yield self._chunk(_choice(index, event.text, None, found))
+                if (part := self._part(prompt, index, event)) is not None:
+                    text, found = part
+                    yield self._chunk(_choice(index, text, None, found))
                 elif isinstance(event, Finished):
                     self._finished[index] = event
                     chunk = self._chunk(_choice(index, "", event.reason, None))
-                    if len(self._finished) == len(lists) and not self._body.include_usage:
+                    if len(self._finished) == len(parts) and not self._body.include_usage:
                         chunk["timings"] = self._timings()
                     yield chunk
             if self._body.include_usage:

@@ -45,8 +45,6 @@ def completion_specs(body: CompletionBody, request_id: str) -> list[GenerateSpec
     count = body.n or 1
     if body.best_of is not None and body.best_of != count:
         raise bad_value("best_of", "best_of must equal n")
-    if body.echo and body.logprobs is not None:
-        raise bad_value("logprobs", "log-probabilities of an echoed prompt are not supported")
     prompts = split_prompts(body.prompt)
     if len(prompts) * count > MAX_CHOICES:
         raise bad_value("n", f"prompts times n may be at most {MAX_CHOICES}")
@@ -63,6 +61,7 @@ def completion_specs(body: CompletionBody, request_id: str) -> list[GenerateSpec
             reuse_prefix=body.cache_prompt is not False,
             grammar=grammar,
             split_reasoning=False,
+            prompt_logprobs=body.logprobs if body.echo else None,
             stream=bool(body.stream),
             request_id=request_id,
         )

@@ -7,11 +7,12 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyinfer.engine.messages import TokenLogprobs
 from pyinfer.server.spec import Piece
+from pyinfer.text.detokenizer import Detokenizer
 from pyinfer.text.tokenizer import Tokenizer
 
 
@@ -36,39 +37,74 @@ def _object(tokenizer: Tokenizer, token: int, logprob: float) -> dict[str, Any]:
     return {"token": data.decode("utf-8", "replace"), "logprob": logprob, "bytes": list(data)}
 
 
+Lists = dict[str, list[Any]]
+
+
+def _lists() -> Lists:
+    return {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
+
+
+def joined(parts: Iterable[Lists]) -> Lists:
+    """The lists of consecutive parts of a text as one."""
+    whole = _lists()
+    for part in parts:
+        for name, values in part.items():
+            whole[name] += values
+    return whole
+
+
 class TextLogprobs:
     """The older layout: parallel lists, with the place of each token in the text.
 
     Parameters
     ----------
     tokenizer : Tokenizer
-    offset : int
-        Characters before the first token.
     """
 
-    def __init__(self, tokenizer: Tokenizer, offset: int = 0) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._offset = offset
+        self._offset = 0
 
-    def of(self, pieces: Iterable[Piece]) -> dict[str, Any]:
+    def of_prompt(
+        self, text: str, token_ids: Sequence[int], scores: Sequence[TokenLogprobs | None]
+    ) -> Lists:
+        """The lists for an echoed prompt, which is the beginning of the text.
+
+        The first token has no log-probability. A BOS that was put in front of the text is the first
+        token all the same, and takes up no room in the text.
+        """
+        lists = _lists()
+        tokenizer = self._tokenizer
+        detokenizer = Detokenizer(tokenizer, skip_special=False)
+        first = self._text(token_ids[0])
+        added = token_ids[0] == tokenizer.bos_id and not text.startswith(first)
+        place = 0
+        for number, (token, entry) in enumerate(zip(token_ids, scores, strict=True)):
+            self._add(lists, token, entry, place)
+            if number or not added:
+                place += len(detokenizer.push(token))
+        self._offset = len(text)
+        return lists
+
+    def of(self, pieces: Iterable[Piece]) -> Lists:
         """The lists for some more pieces of the text."""
-        tokens, logprobs, alternatives, offsets = [], [], [], []
+        lists = _lists()
         for piece in pieces:
             place = self._offset
-            for token, (chosen, best) in sampled(piece):
-                text = self._text(token)
-                tokens.append(text)
-                logprobs.append(chosen)
-                alternatives.append({self._text(other): value for other, value in best})
-                offsets.append(place)
-                place += len(text)
+            for token, entry in sampled(piece):
+                self._add(lists, token, entry, place)
+                place += len(self._text(token))
             self._offset += len(piece.text)
-        return {
-            "tokens": tokens,
-            "token_logprobs": logprobs,
-            "top_logprobs": alternatives,
-            "text_offset": offsets,
-        }
+        return lists
+
+    def _add(self, lists: Lists, token: int, entry: TokenLogprobs | None, place: int) -> None:
+        chosen, best = (None, None) if entry is None else entry
+        lists["tokens"].append(self._text(token))
+        lists["token_logprobs"].append(chosen)
+        lists["top_logprobs"].append(
+            None if best is None else {self._text(other): value for other, value in best}
+        )
+        lists["text_offset"].append(place)
 
     def _text(self, token: int) -> str:
         return self._tokenizer.token_bytes(token).decode("utf-8", "replace")

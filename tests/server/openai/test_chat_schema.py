@@ -142,7 +142,6 @@ def test_prompts(prompt: Any, expected: list[Any]) -> None:
     [
         ({"suffix": "x"}, "suffix"),
         ({"best_of": 2}, "best_of"),
-        ({"echo": True, "logprobs": 1}, "logprobs"),
         ({"prompt": ""}, "prompt"),
         ({"prompt": []}, "prompt"),
         ({"prompt": ["a", ""]}, "prompt"),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import jsonschema
 import numpy as np
 import pytest
-
-from ..running import RunningServer
 
 openai = pytest.importorskip("openai", reason="needs the package openai (extra [clients])")
 
@@ -37,14 +34,6 @@ WEATHER: Any = {
     },
 }
 CLOCK: Any = {"type": "function", "function": {"name": "clock"}}
-
-
-@pytest.fixture(scope="module")
-def api(server: RunningServer) -> Iterator[Any]:
-    with openai.OpenAI(
-        base_url=server.url + "/v1", api_key="any", timeout=300, max_retries=0
-    ) as api:
-        yield api
 
 
 def chat(api: Any, **fields: Any) -> Any:
@@ -148,6 +137,18 @@ def test_the_last_chunk_without_usage_has_timings(client: httpx2.Client) -> None
     assert chunks[-1]["choices"][0] == {
         "index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"
     }  # fmt: skip
+
+
+def test_timings_per_token(api: Any) -> None:
+    more = {"timings_per_token": True}
+    chunks = list(chat(api, stream=True, max_tokens=12, extra_body=more))
+    assert not any(hasattr(chunk, "prompt_progress") for chunk in chunks)
+    timed = [chunk.timings for chunk in chunks if hasattr(chunk, "timings")]
+    assert len(timed) == len(chunks)
+    counts = [timings["predicted_n"] for timings in timed]
+    assert counts == sorted(counts)
+    assert counts[-1] == 12
+    assert len({timings["prompt_n"] + timings["cache_n"] for timings in timed}) == 1
 
 
 def test_choices_draw_apart_and_repeat_with_the_seed(api: Any) -> None:
