@@ -248,23 +248,24 @@ def _apart(figures: dict[str, Any]) -> str:
 
 def serving(results: list[dict[str, Any]]) -> str:
     """Servers under concurrent streams: medians over the rounds of each number of streams."""
-    groups: dict[tuple[str, bool, str, int], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, bool, int, str, int], list[dict[str, Any]]] = {}
     for result in results:
-        key = (result["model"], bool(result["long_prompt"]), result["server"], result["streams"])
-        groups.setdefault(key, []).append(result)
+        each = result["tokens"] // result["streams"]
+        kind = (result["model"], bool(result["long_prompt"]), each)
+        groups.setdefault((*kind, result["server"], result["streams"]), []).append(result)
     rows = []
-    for (model, long, server, streams), group in sorted(groups.items()):
-        one = groups.get((model, long, server, 1), group)
+    for (model, long, each, server, streams), group in sorted(groups.items()):
+        one = groups.get((model, long, each, server, 1))
         rate = _middle(group, "tokens_per_second")
         rows.append(
-            [model, server, str(streams), f"{rate:,.1f}",
-             f"{rate / _middle(one, 'tokens_per_second'):.2f}",
+            [model, server, str(streams), f"{each:,}", f"{rate:,.1f}",
+             f"{rate / _middle(one, 'tokens_per_second'):.2f}" if one else "",
              f"{_middle(group, 'first_token_median'):.3f}",
              f"{1e3 * _middle(group, 'gap_p50'):.1f} / {1e3 * _middle(group, 'gap_p99'):.1f}",
              f"{1e3 * _middle(group, 'health_worst'):.1f}",
              _beside([result["long_prompt"] for result in group]) if long else ""]
         )  # fmt: skip
-    columns = ["model", "server", "streams", "tok/s", "times one", "first token s"]
+    columns = ["model", "server", "streams", "tokens each", "tok/s", "times one", "first token s"]
     columns += ["gap p50 / p99 ms", "slowest /health ms"]
     return table([*columns, "beside a long prompt: gap p50 / p99 ms"], rows)
 

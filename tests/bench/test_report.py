@@ -47,17 +47,16 @@ def test_tables() -> None:
 def test_servers_are_compared_by_medians_of_their_rounds() -> None:
     def result(streams: int, rate: float, **facts: Any) -> dict[str, Any]:
         times = dict.fromkeys(("first_token_median", "gap_p50", "gap_p99", "health_worst"), 0.5)
-        return {"model": "m", "server": "s", "streams": streams, "tokens_per_second": rate,
-                "long_prompt": None, **times, **facts}  # fmt: skip
+        return {"model": "m", "server": "s", "streams": streams, "tokens": 9 * streams,
+                "tokens_per_second": rate, "long_prompt": None, **times, **facts}  # fmt: skip
 
     long = {"prompt_tokens": 8000, "first_token": 40, "gap_p50": 0.03, "gap_p99": 0.1}
     text = report.serving(
         [result(1, 10), result(4, 28), result(4, 30), result(4, 50), result(4, 5, long_prompt=long)]
     )
-    assert "| m | s | 4 | 30.0 | 3.00 | 0.500 | 500.0 / 500.0 | 500.0 |  |" in text
-    assert (
-        "| 5.0 | 1.00 | 0.500 | 500.0 / 500.0 | 500.0 | 8,000 tokens in 40.0 s: 30.0 / 100.0 |"
-        in (text)
+    assert "| m | s | 4 | 9 | 30.0 | 3.00 | 0.500 | 500.0 / 500.0 | 500.0 |  |" in text
+    assert "| 5.0 |  | 0.500 | 500.0 / 500.0 | 500.0 | 8,000 tokens in 40.0 s: 30.0 / 100.0 |" in (
+        text
     )
 
 
