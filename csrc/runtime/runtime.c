@@ -5,7 +5,7 @@
 
 /* Good on every machine measured so far; the tuner refines them. */
 static const struct pi_walk DEFAULT_WALK = {
-    .n_streams = 2, .prefetch_near = 0, .prefetch_far = 3840};
+    .n_streams = 2, .prefetch_near = 0, .prefetch_far = 5120};
 
 enum pi_status pi_runtime_create(struct pi_runtime **out, enum pi_isa isa, size_t n_threads) {
     if (n_threads == 0) {

@@ -16,7 +16,7 @@ from pyinfer._kernels.tensor import Arena
 
 READ_BYTES = 256 << 20  # far above a last-level cache share
 MIN_READ_BYTES = 1 << 20
-WALKS = ((1, 0, 0), (2, 0, 0), (4, 0, 0), (2, 0, 3840), (2, 1024, 4608), (4, 0, 4608))
+WALKS = ((1, 0, 0), (2, 0, 0), (4, 0, 0), (2, 0, 5120), (2, 1024, 4608), (4, 0, 4608))
 PASSES = 3
 
 
