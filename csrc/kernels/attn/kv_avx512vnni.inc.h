@@ -80,30 +80,45 @@ PI_INLINE void add_tokens(__m512 (*o_f32x16)[VALUE_LINES], size_t n, size_t n_li
     }
 }
 
-/* o = o * rescale + p * v for n_lines * 16 dimensions from d on. */
+/* o = o * rescale + p * v for n_lines * 16 dimensions from d on; n queries, from number i of the
+ * weights on, that see the same tokens. All indices of o are constants, so it stays in registers. */
 PI_INLINE void add_values(const struct pi_attn_args *a, const struct block *block, size_t query,
-                          size_t n, size_t d, size_t n_lines, const struct weights *w) {
+                          size_t i, size_t n, size_t d, size_t n_lines, const struct weights *w) {
     __m512 o_f32x16[FEW][VALUE_LINES];
-    float *o = a->o + query * a->v_stride + d;
+    float *o = a->o + (query + i) * a->v_stride + d;
     const ELEMENT *v = values_of(a, block) + d;
     FOR_EACH_SUM(n, n_lines) { o_f32x16[j][c] = _mm512_loadu_ps(o + j * a->v_stride + LANES * c); }
     for (size_t tile = 0; tile < block->n_tiles; tile++) {
         if (w->grows[tile]) {
             FOR_EACH_SUM(n, n_lines) {
-                const __m512 factor = _mm512_set1_ps(w->rescale[tile][j]);
+                const __m512 factor = _mm512_set1_ps(w->rescale[tile][i + j]);
                 o_f32x16[j][c] = _mm512_mul_ps(o_f32x16[j][c], factor);
             }
         }
-        /* Tokens that all n queries see, then those of each: limits ascend. */
         const size_t from = tile * TILE;
-        const size_t common = from + pi_visible(a, query, block->first + from);
-        add_tokens(o_f32x16, n, n_lines, v, a->v_stride, block->ahead, w->p, from, common);
-        for (size_t j = 1; j < n; j++) {
-            add_tokens(o_f32x16 + j, 1, n_lines, v, a->v_stride, block->ahead, w->p + j, common,
-                       from + pi_visible(a, query + j, block->first + from));
-        }
+        const size_t to = from + pi_visible(a, query + i, block->first + from);
+        add_tokens(o_f32x16, n, n_lines, v, a->v_stride, block->ahead, w->p + i, from, to);
     }
     FOR_EACH_SUM(n, n_lines) { _mm512_storeu_ps(o + j * a->v_stride + LANES * c, o_f32x16[j][c]); }
+}
+
+PI_INLINE void add_all_values(const struct pi_attn_args *a, const struct block *block, size_t query,
+                              size_t i, size_t n, const struct weights *w) {
+    size_t d = 0;
+    for (; d + VALUE_LINES * LANES <= a->v_stride; d += VALUE_LINES * LANES) {
+        add_values(a, block, query, i, n, d, VALUE_LINES, w);
+    }
+    for (; d < a->v_stride; d += LANES) {
+        add_values(a, block, query, i, n, d, 1, w);
+    }
+}
+
+/* The block in which the limits of the queries lie. */
+static void add_values_of_each(const struct pi_attn_args *a, const struct block *block,
+                               size_t query, size_t n, const struct weights *w) {
+    for (size_t i = 0; i < n; i++) {
+        add_all_values(a, block, query, i, 1, w);
+    }
 }
 
 PI_INLINE void attend_few(const struct pi_attn_args *a, size_t query, size_t n) {
@@ -116,12 +131,10 @@ PI_INLINE void attend_few(const struct pi_attn_args *a, size_t query, size_t n) 
             score_tiles(a, &block, query, n, BLOCK_TILES, &w);
         }
         pi_weigh_block(a, &block, query, n, &w);
-        size_t d = 0;
-        for (; d + VALUE_LINES * LANES <= a->v_stride; d += VALUE_LINES * LANES) {
-            add_values(a, &block, query, n, d, VALUE_LINES, &w);
-        }
-        for (; d < a->v_stride; d += LANES) {
-            add_values(a, &block, query, n, d, 1, &w);
+        if (pi_see_the_same(a, &block, query, n)) {
+            add_all_values(a, &block, query, 0, n, &w);
+        } else {
+            add_values_of_each(a, &block, query, n, &w);
         }
     }
 }

@@ -30,6 +30,13 @@ static inline struct block pi_block_at(const struct pi_attn_args *a, size_t firs
     };
 }
 
+/* Whether all n queries see the same tokens of the block; limits ascend. */
+static inline bool pi_see_the_same(const struct pi_attn_args *a, const struct block *block,
+                                   size_t query, size_t n) {
+    return (size_t)a->limit[query] >= block->first + block->count ||
+           a->limit[query] == a->limit[query + n - 1];
+}
+
 /* Into L2: a block ahead is further than L1 reaches. */
 PI_INLINE void pi_prefetch_ahead(const void *at, ptrdiff_t ahead) {
     _mm_prefetch((const char *)at + ahead, _MM_HINT_T1);
