@@ -49,17 +49,51 @@ struct weights {
     bool grows[BLOCK_TILES]; /* whether something has to be rescaled */
 };
 
+/* The way of almost all blocks: 64 visible tokens of one query, none above its maximum. The
+ * exponentials of the tiles do not wait for each other. Returns false and does nothing otherwise. */
+PI_INLINE bool pi_weigh_below(float *p, float max, float *l) {
+    const __m512 max_f32x16 = _mm512_set1_ps(max);
+    __m512 score[BLOCK_TILES];
+    __mmask16 above = max - max == 0.0f ? 0 : 1;
+    for (size_t tile = 0; tile < BLOCK_TILES; tile++) {
+        score[tile] = _mm512_load_ps(p + tile * TILE);
+        above |= _mm512_cmp_ps_mask(score[tile], max_f32x16, _CMP_GT_OQ);
+    }
+    if (above != 0) {
+        return false;
+    }
+    __m512 sum = _mm512_loadu_ps(l);
+    for (size_t tile = 0; tile < BLOCK_TILES; tile++) {
+        const __m512 weight = pi_exp512(_mm512_sub_ps(score[tile], max_f32x16));
+        _mm512_store_ps(p + tile * TILE, weight);
+        sum = _mm512_add_ps(sum, weight);
+    }
+    _mm512_storeu_ps(l, sum);
+    return true;
+}
+
 static inline void pi_weigh_block(const struct pi_attn_args *a, const struct block *block,
                                   size_t query, size_t n, struct weights *w) {
-    for (size_t tile = 0; tile < block->n_tiles; tile++) {
+    for (size_t tile = 0; tile < BLOCK_TILES; tile++) {
         w->grows[tile] = false;
-        for (size_t i = 0; i < n; i++) {
+    }
+    for (size_t i = 0; i < n; i++) {
+        float *l = a->l + (query + i) * TILE;
+        const bool whole = block->count == PI_KV_BLOCK_TOKENS &&
+                           (size_t)a->limit[query + i] >= block->first + PI_KV_BLOCK_TOKENS;
+        if (whole && pi_weigh_below(w->p[i], a->m[query + i], l)) {
+            for (size_t tile = 0; tile < BLOCK_TILES; tile++) {
+                w->rescale[tile][i] = 1.0f;
+            }
+            continue;
+        }
+        for (size_t tile = 0; tile < block->n_tiles; tile++) {
             const size_t visible = pi_visible(a, query + i, block->first + tile * TILE);
-            w->rescale[tile][i] =
+            const float rescale =
                 visible == 0 ? 1.0f
-                             : pi_weigh_tokens(w->p[i] + tile * TILE, visible, a->m + query + i,
-                                               a->l + (query + i) * TILE);
-            w->grows[tile] |= !(w->rescale[tile][i] == 1.0f);
+                             : pi_weigh_tokens(w->p[i] + tile * TILE, visible, a->m + query + i, l);
+            w->rescale[tile][i] = rescale;
+            w->grows[tile] |= !(rescale == 1.0f);
         }
     }
 }
