@@ -78,8 +78,11 @@ def _parse(arguments: Sequence[str], command: str | None) -> argparse.Namespace:
         parser = Parser(prog=program, description=module.DESCRIPTION)
         module.add_arguments(parser)
         return parser.parse_args(arguments)
-    parser = build_parser(next((word for word in arguments if not word.startswith("-")), ""))
-    options = parser.parse_args(arguments)
+    wanted = next((word for word in arguments if not word.startswith("-")), "")
+    options, unknown = build_parser(wanted).parse_known_args(arguments)
+    if unknown:
+        words = " ".join(["pyinfer", *([wanted] if wanted in COMMANDS else []), "--help"])
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}", hint=f"See {words}")
     if options.version:
         options.run = _version
     elif not hasattr(options, "run"):

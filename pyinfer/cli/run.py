@@ -63,7 +63,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     parser.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
     parser.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    parser.add_argument("--isa", help="highest instruction set: scalar, avx2, avx512vnni")
+    parser.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
 
 
 def _think(text: str) -> bool | str:

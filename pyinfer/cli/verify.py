@@ -38,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
         "--dtype", help="format of a folder's weights in memory; default: what the file holds"
     )
     parser.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    parser.add_argument("--isa", help="highest instruction set: scalar, avx2, avx512vnni")
+    parser.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
