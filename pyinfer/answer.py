@@ -120,7 +120,7 @@ class Generation:
     finish_reason : "stop", "length" or "cancelled"
     cause : str
         More precisely: ``eos``, ``token`` (a stop token id), ``hook`` (a stop string), ``limit``
-        (max_tokens), ``context`` (context full) or ``cancelled``.
+        (max_tokens), ``context`` (context full), ``loop`` (repeated itself) or ``cancelled``.
     stop : str or None
         The stop string that ended the answer.
     seed : int

@@ -201,6 +201,7 @@ def _assemble(
         threads=model.runtime.threads,
         isa=model.runtime.isa,
         bytes_per_token=model.bytes_per_token,
+        weights_bytes=loaded.weights,
         load_ns=load_ns,
         tokenizer_ns=tokenizer_ns,
         report=tuple(loaded.report),

@@ -22,6 +22,8 @@ class ModelInfo:
         Instruction set level of the kernels.
     bytes_per_token : int
         Weight bytes read for one generated token.
+    weights_bytes : int
+        Bytes of all weights in memory.
     load_ns, tokenizer_ns : int
         Nanoseconds to load the model and, in parallel, the tokenizer.
     report : tuple of str
@@ -34,6 +36,7 @@ class ModelInfo:
     threads: int
     isa: str
     bytes_per_token: int
+    weights_bytes: int
     load_ns: int
     tokenizer_ns: int
     report: tuple[str, ...]

@@ -46,6 +46,6 @@ class Scripted:
 
 
 def make_llm(model: FakeModel, tokenizer: Tokenizer | None, context: int = 1000) -> LLM:
-    info = ModelInfo("fake", model.config, context, 1, "none", 1000, 5, 6, ())
+    info = ModelInfo("fake", model.config, context, 1, "none", 1000, 2000, 5, 6, ())
     defaults = GenerationDefaults(bos_token_id=BOS_ID, eos_token_ids=(EOS_ID,))
     return LLM(model, tokenizer, defaults, info, Flag())

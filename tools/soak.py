@@ -3,9 +3,12 @@
     python -m tools.soak --minutes 30
 
 Starts ``pyinfer serve`` on a free port (or takes ``--url`` and ``--pid``). Prints one JSON object:
-requests by kind and outcome, memory, open files and threads of every process over time, slots and
-cache blocks that are still held when nothing runs any more. Exit status 1 if an answer was wrong, a
-request failed for no reason, something is still held, or memory, files or threads grew.
+requests by kind and outcome; how many clients left in the middle; how many answers of those that
+stayed were compared with what the server says when it is alone, and how many differed (were
+disturbed); memory, open files and threads of every process over time; slots and cache blocks that
+are still held when nothing runs any more. Exit status 1 if an answer was wrong or disturbed, a
+request failed for no reason, something is still held, or memory, files or threads grew after the
+warm-up.
 """
 
 from __future__ import annotations
@@ -32,33 +35,39 @@ MESSAGES = [{"role": "user", "content": QUESTION}]
 BASELINE_SHARE = 0.3  # of the time: caches and pools fill
 MEMORY_GROWTH = 16 * 2**20  # bytes that may come after that
 SETTLE_SECONDS = 30.0
-# Kind -> (path, body, the part of the answer that must be in it).
+# So many of each kind at once before the baseline is taken: pools start their threads when needed.
+WARM_UP_BURST = 32
+# Kind -> (path, body, what must be in the answer). All answers repeat exactly but the last three.
 CHAT = {"messages": MESSAGES}
+GREEDY = {"prompt": QUESTION, "temperature": 0}
 REQUESTS: dict[str, tuple[str, Any, str]] = {
-    "ollama chat": ("/api/chat", {**CHAT, "model": "demo", "options": {"temperature": 0}}, ""),
+    "ollama chat": (
+        "/api/chat", {**CHAT, "model": "demo", "options": {"temperature": 0}}, ANSWER
+    ),
     "ollama generate": (
         "/api/generate",
         {"model": "demo", "prompt": QUESTION, "stream": False, "options": {"temperature": 0}},
         ANSWER,
     ),
     "ollama embed": ("/api/embed", {"model": "demo", "input": [QUESTION, "12"]}, "embeddings"),
-    "ollama tags": ("/api/tags", None, "demo"),
     "openai chat": ("/v1/chat/completions", {**CHAT, "temperature": 0}, ANSWER),
-    "openai stream": ("/v1/chat/completions", {**CHAT, "temperature": 0, "stream": True}, ""),
+    "openai stream": ("/v1/chat/completions", {**CHAT, "temperature": 0, "stream": True}, ANSWER),
     "openai long": (
         "/v1/completions",
-        {"prompt": QUESTION, "max_tokens": 600, "ignore_eos": True, "stream": True, "n": 2},
+        {**GREEDY, "max_tokens": 600, "ignore_eos": True, "stream": True, "n": 2},
         "",
     ),
-    "openai sampled": ("/v1/chat/completions", {**CHAT, "temperature": 1, "n": 3}, "choices"),
-    "llama completion": ("/completion", {"prompt": QUESTION, "n_predict": 40}, "content"),
-    "llama stream": ("/completion", {"prompt": QUESTION, "n_predict": 400, "stream": True,
-                                     "ignore_eos": True}, ""),
+    "openai sampled": ("/v1/chat/completions", {**CHAT, "temperature": 1, "seed": 4, "n": 3}, ""),
+    "llama completion": ("/completion", {**GREEDY, "n_predict": 40}, ""),
+    "llama stream": (
+        "/completion", {**GREEDY, "n_predict": 400, "stream": True, "ignore_eos": True}, ""
+    ),
     "llama tokenize": ("/tokenize", {"content": QUESTION}, "tokens"),
+    "ollama tags": ("/api/tags", None, "demo"),
     "metrics": ("/metrics", None, "vllm:num_requests_running"),
     "slots": ("/slots", None, "id"),
 }  # fmt: skip
-STREAMS = {kind for kind, (_, _, part) in REQUESTS.items() if not part}
+CHANGING = {"ollama tags", "metrics", "slots"}
 
 
 @dataclass(slots=True)
@@ -68,6 +77,10 @@ class Soak:
     server: Server
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    expected: dict[str, Any] = field(default_factory=dict)
+    compared: int = 0
+    disturbed: int = 0
+    left: int = 0
     samples: list[dict[str, Any]] = field(default_factory=list)
 
     async def one(self, kind: str, leave: float | None) -> None:
@@ -78,6 +91,7 @@ class Soak:
                 text = b"\n".join([line async for line in self.server.lines(path, body)]).decode()
         except TimeoutError:
             self.outcomes[f"{kind}: left"] += 1
+            self.left += 1
         except RefusedError as error:
             self.outcomes[f"{kind}: {error.status}"] += 1
             if error.status not in (429, 503):
@@ -87,11 +101,24 @@ class Soak:
             self.faults.append(f"{kind}: {type(error).__name__}")
         else:
             self.outcomes[f"{kind}: ok"] += 1
-            whole = spoken(text) if kind in STREAMS else text
-            if kind in ("ollama chat", "openai stream"):
-                part = ANSWER
-            if part not in whole:
-                self.faults.append(f"{kind}: wrong answer {whole[-200:]!r}")
+            self.judge(kind, text if kind in CHANGING else told(text), part)
+
+    def judge(self, kind: str, answer: Any, part: str) -> None:
+        """Compare an answer with the first of its kind, which came while nothing else ran."""
+        if part not in str(answer):
+            self.faults.append(f"{kind}: wrong answer {str(answer)[-200:]!r}")
+        elif kind not in CHANGING:
+            self.compared += kind in self.expected
+            if answer != self.expected.setdefault(kind, answer):
+                self.disturbed += 1
+                self.faults.append(f"{kind}: disturbed: {str(answer)[-200:]!r}")
+
+    async def warm_up(self) -> None:
+        """Learn every answer, then fill all pools of threads."""
+        for kind in REQUESTS:
+            await self.one(kind, None)
+        for kind in REQUESTS:
+            await asyncio.gather(*(self.one(kind, None) for _ in range(WARM_UP_BURST)))
 
     async def worker(self, end: float, share: float, draw: random.Random) -> None:
         """Requests one after the other until the time is over."""
@@ -108,18 +135,29 @@ class Soak:
             await asyncio.sleep(every)
 
 
-def spoken(text: str) -> str:
-    """Content of all lines or events of a stream together."""
-    said = []
+def told(text: str) -> Any:
+    """What an answer says, by choice, whether it came whole, as lines or as events."""
+    said: dict[int, str] = {}
     for line in text.splitlines():
         data = line.removeprefix("data:").strip()
-        if data.startswith("{"):
-            value = json.loads(data)
-            if "error" in value:
-                return data
-            choice = (value.get("choices") or [{}])[0]
-            said.append((choice.get("delta") or value.get("message") or {}).get("content") or "")
-    return "".join(said)
+        if not data.startswith("{"):
+            continue
+        value = json.loads(data)
+        if "error" in value:
+            return data
+        for name in ("embeddings", "tokens"):
+            if value.get(name) and "content" not in value:
+                return {name: value[name]}
+        for choice in value.get("choices", [value]):
+            index = choice.get("index", 0)
+            message = choice.get("delta") or choice.get("message") or choice
+            words = [message.get(name) or "" for name in _TEXTS]
+            said[index] = said.get(index, "") + "".join(words)
+    return said
+
+
+# Fields that hold text in one of the dialects.
+_TEXTS = ("thinking", "reasoning_content", "content", "text", "response")
 
 
 def processes(pid: int) -> dict[str, dict[str, int]]:
@@ -173,7 +211,7 @@ def growth(samples: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
 async def soak(server: Server, pid: int, options: argparse.Namespace) -> dict[str, Any]:
     """Run the workers and report."""
     run = Soak(server)
-    await run.one("openai chat", None)  # loads the model
+    await run.warm_up()
     watcher = asyncio.create_task(run.watch(pid, options.every))
     end = time.monotonic() + options.minutes * 60
     draws = [random.Random(f"{options.seed}-{n}") for n in range(options.workers)]
@@ -186,6 +224,9 @@ async def soak(server: Server, pid: int, options: argparse.Namespace) -> dict[st
         "minutes": options.minutes,
         "requests": sum(run.outcomes.values()),
         "outcomes": dict(sorted(run.outcomes.items())),
+        "disconnects": run.left,
+        "compared_with_alone": run.compared,
+        "disturbed": run.disturbed,
         "faults": len(run.faults),
         "first_faults": run.faults[:10],
         "held_at_the_end": left,

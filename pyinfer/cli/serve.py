@@ -60,6 +60,7 @@ def add_arguments(parser: Parser) -> None:
     models.add_argument(
         "--reasoning-budget", type=_budget, metavar="N", help="most reasoning tokens; -1: no limit"
     )
+    models.add_argument("--loop-guard", action="store_true", help="cut off what repeats itself")
     load = parser.add_argument_group("load")
     load.add_argument("--parallel", type=positive, metavar="N", help="sequences at once; 32")
     load.add_argument("--max-queue", type=_count, metavar="N", help="requests that wait; 512")
@@ -109,6 +110,7 @@ def run(options: argparse.Namespace) -> int:
             isa=options.isa,
             kv_type=options.kv_type,
             packed_cache=options.packed_cache or None,
+            loop_guard=options.loop_guard or None,
             parallel=options.parallel,
             max_queue=options.max_queue,
             queue_timeout=options.queue_timeout,

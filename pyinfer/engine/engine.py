@@ -336,6 +336,9 @@ class Engine:
             if action == "stop":
                 self._end(sequence, "stop", "hook", now, events)
                 return
+            if action == "loop":
+                self._end(sequence, "length", "loop", now, events)
+                return
             for forced in action or ():
                 if not self._full(sequence):
                     self._force(sequence, forced)

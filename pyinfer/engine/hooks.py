@@ -16,8 +16,9 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from pyinfer.engine.messages import Request
 
-# None: go on. "stop": the answer ends after this token. Ids: append them without sampling.
-HookAction = Literal["stop"] | Sequence[int] | None
+# None: go on. "stop": the answer ends after this token. "loop": it is cut off there, because it
+# repeats itself. Ids: append them without sampling.
+HookAction = Literal["stop", "loop"] | Sequence[int] | None
 
 
 class Hooks(Protocol):

@@ -166,7 +166,8 @@ class End:
     """The answer is complete.
 
     ``cause`` says more than ``reason``: ``eos``, ``token`` (a stop token id), ``hook`` (stop string
-    or another rule), ``limit`` (max_tokens), ``context`` (context full), ``cancelled``.
+    or another rule), ``limit`` (max_tokens), ``context`` (context full), ``loop`` (cut off by a
+    rule because it repeated itself), ``cancelled``.
     """
 
     request_id: int

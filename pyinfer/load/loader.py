@@ -43,6 +43,8 @@ class LoadedModel:
     generation : GenerationDefaults
     formats : Mapping[str, str]
         Format of every matrix by its Hugging Face name.
+    weights : int
+        Bytes of the packed weights.
     report : tuple of str
         Lines for people: context, memory, threads and why, instruction set, format exceptions,
         packed cache.
@@ -52,6 +54,7 @@ class LoadedModel:
     config: ModelConfig
     generation: GenerationDefaults
     formats: Mapping[str, str]
+    weights: int
     report: tuple[str, ...]
 
 
@@ -189,8 +192,8 @@ def _load_source(
 
             notes = (*notes, cache.write(key, packed.arena_bytes(), fill))
         model = Model(config, weights, runtime, limits)
-        report = _report(model, formats, packer.arena.nbytes, choice.reason, notes)
-        return LoadedModel(model, config, checkpoint.generation, formats, report)
+        report = _report(model, formats, nbytes, choice.reason, notes)
+        return LoadedModel(model, config, checkpoint.generation, formats, nbytes, report)
 
 
 def _load_packed(
@@ -211,7 +214,7 @@ def _load_packed(
     model = Model(config, weights, runtime, limits)
     notes = (*packed.notes, f"packed cache: mapped from {file.path}")
     report = _report(model, packed.formats, nbytes, choice.reason, notes)
-    return LoadedModel(model, config, packed.generation, packed.formats, report)
+    return LoadedModel(model, config, packed.generation, packed.formats, nbytes, report)
 
 
 def _plan(checkpoint: Checkpoint, dtype: str | None) -> Plan:

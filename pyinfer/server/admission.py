@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import deque
+from bisect import insort
+from dataclasses import dataclass
 
 from pyinfer.errors import QueueFullError
 
@@ -12,8 +13,19 @@ _LONGEST_RETRY = 60.0
 _SHARE_OF_NEW = 0.2
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    priority: int
+    count: int
+    places: asyncio.Future[list[int]]
+
+
+def _priority(waiting: _Waiting) -> int:
+    return waiting.priority
+
+
 class Gate:
-    """The places for running sequences of one model, given out in order of arrival.
+    """The places for running sequences of one model: lowest priority number first, then arrival.
 
     Parameters
     ----------
@@ -23,7 +35,7 @@ class Gate:
     def __init__(self, places: int) -> None:
         self.places = places
         self._free = list(range(places))
-        self._waiting: deque[tuple[int, asyncio.Future[list[int]]]] = deque()
+        self._waiting: list[_Waiting] = []
 
     @property
     def free(self) -> int:
@@ -35,8 +47,10 @@ class Gate:
         """Requests that wait for places."""
         return len(self._waiting)
 
-    async def enter(self, count: int, timeout: float) -> list[int]:
+    async def enter(self, count: int, timeout: float, priority: int = 0) -> list[int]:
         """Wait for ``count`` places (at most all of them) and return their numbers.
+
+        Who waits with a lower ``priority`` is served first.
 
         Raises
         ------
@@ -47,8 +61,8 @@ class Gate:
         if not self._waiting and len(self._free) >= count:
             return self._take(count)
         future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        entry = (count, future)
-        self._waiting.append(entry)
+        entry = _Waiting(priority, count, future)
+        insort(self._waiting, entry, key=_priority)
         try:
             async with asyncio.timeout(timeout):
                 return await future
@@ -75,12 +89,12 @@ class Gate:
 
     def _serve(self) -> None:
         while self._waiting:
-            count, future = self._waiting[0]
-            if future.done():
-                self._waiting.popleft()
-            elif len(self._free) >= count:
-                self._waiting.popleft()
-                future.set_result(self._take(count))
+            first = self._waiting[0]
+            if first.places.done():
+                self._waiting.pop(0)
+            elif len(self._free) >= first.count:
+                self._waiting.pop(0)
+                first.places.set_result(self._take(first.count))
             else:
                 return
 

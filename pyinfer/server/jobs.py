@@ -47,7 +47,12 @@ class Prepared:
 
 
 def prepare(
-    served: ServedModel, spec: GenerateSpec, limits: EngineLimits, default_budget: int | None = None
+    served: ServedModel,
+    spec: GenerateSpec,
+    limits: EngineLimits,
+    default_budget: int | None = None,
+    *,
+    loop_guard: bool = False,
 ) -> Prepared:
     """Render, tokenise and check a request. Takes a while for long texts; thread-safe.
 
@@ -82,6 +87,7 @@ def prepare(
         reasoning_budget=budget,
         starts_in_reasoning=prompt.starts_in_reasoning,
         extra_stops=() if plan is None else plan.extra_stops,
+        loop_guard=loop_guard,
     )
     requests = [
         Request(

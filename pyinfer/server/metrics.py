@@ -95,6 +95,7 @@ class Metrics:
         self._cancelled = dict.fromkeys(("queued", "prefill", "decode"), 0)
         self._prompt_tokens: dict[str, int] = {}
         self._truncations = 0
+        self._loops = 0
         self._seconds = {"prompt": 0.0, "decode": 0.0}
         self._tokens = {"prompt": 0, "decode": 0}
         vllm = "vllm:"
@@ -123,6 +124,7 @@ class Metrics:
         if record.reason == "abort":
             self._cancelled[record.phase] += 1
         self._truncations += record.truncated_messages > 0
+        self._loops += record.loops
         self.total.observe(model, record.total_ns / 1e9)
         self.queue.observe(model, record.queue_ns / 1e9)
         if record.prompt_tokens:
@@ -268,13 +270,15 @@ class Metrics:
             isa.add_metric([model.name, model.isa], 1)
             memory.add_metric([model.name], model.memory)
         weights = GaugeMetricFamily(
-            prefix + "weights_bytes", "Weights that a token needs.", labels=("model_name",)
+            prefix + "weights_bytes", "Weights in memory.", labels=("model_name",)
         )
         for loaded in self._running():
             if loaded.info is not None:
-                weights.add_metric([loaded.name], loaded.info.bytes_per_token)
+                weights.add_metric([loaded.name], loaded.info.weights_bytes)
         yield from (threads, isa, memory, weights)
-        yield CounterMetricFamily(prefix + "loop_guard", "Answers ended by the guard.", value=0)
+        yield CounterMetricFamily(
+            prefix + "loop_guard", "Answers cut off in a loop.", value=self._loops
+        )
         yield CounterMetricFamily(
             prefix + "truncations", "Requests whose messages were cut.", value=self._truncations
         )

@@ -147,6 +147,8 @@ class _Entry:
                 facts["error"] = record.error
             if record.reason in ("abort", "error"):
                 facts["phase"] = record.phase
+            if record.loops:
+                facts["loops"] = record.loops
             if record.truncated_messages:
                 facts["truncated_messages"] = record.truncated_messages
         LOG.info("request", extra={"facts": facts})

@@ -138,6 +138,7 @@ class Answer:
         record.queue_ns = record.queue_ns or stats.queue_ns
         record.prompt_ns = record.prompt_ns or stats.prompt_ns
         record.decode_ns = max(record.decode_ns, stats.decode_ns)
+        record.loops += event.cause == "loop"
         if record.reason == "abort" and event.reason != "cancelled":
             record.reason = event.reason
         elif event.reason == "cancelled" and self._late:
@@ -193,6 +194,8 @@ class Answer:
             events = reader.end(event, "length" if self._late else None)
             if reader.generation is not None:
                 self.record.reasoning_tokens += reader.generation.usage.reasoning_tokens
+            if any(isinstance(end, Finished) and end.reason == "tool_calls" for end in events):
+                self.record.reason = "tool_calls"  # known only when the text is read
             return events
         if isinstance(event, Failed):
             self._open = 0

@@ -148,10 +148,11 @@ class Service:
         assert gate is not None
         assert process is not None
         try:
-            record.model, record.load_ns = lease.served.name, record.load_ns + lease.load_ns
+            record.model = lease.served.name
+            record.model_ns = time.perf_counter_ns() - record.arrived_ns
             prepared = await self._prepare(lease, spec)
             entered = time.perf_counter_ns()
-            places = await gate.enter(spec.n, self.settings.queue_timeout)
+            places = await gate.enter(spec.n, self.settings.queue_timeout, spec.priority)
             self._check_open()
             if process.alive:
                 return self._run(lease, spec, prepared, places, record, entered)
@@ -201,7 +202,8 @@ class Service:
         places: list[int] = []
         try:
             lease = await self.models.acquire(model, keep_alive)
-            served, load_ns = lease.served, lease.load_ns
+            served = lease.served
+            record.model_ns = time.perf_counter_ns() - record.arrived_ns
             ready, gate, process = lease.model.ready, lease.model.gate, lease.model.process
             assert ready is not None
             assert gate is not None
@@ -215,12 +217,12 @@ class Service:
             places = await gate.enter(len(requests), self.settings.queue_timeout)
             self._waiting -= 1
             waiting = False
-            record.model, record.load_ns, record.phase = served.name, load_ns, "prefill"
+            record.model, record.phase = served.name, "prefill"
             vectors, record.cached_tokens = await run_embeddings(process, requests)
             record.prompt_tokens = sum(len(request.tokens) for request in requests)
             record.reason = "stop"
             done = normalised(vectors, dimensions)
-            return Embeddings(done, record.prompt_tokens, load_ns, served)
+            return Embeddings(done, record.prompt_tokens, record.model_ns, served)
         except BaseException as error:
             if isinstance(error, PyinferError):
                 record.reason, record.error = "error", error.code
@@ -260,7 +262,15 @@ class Service:
     async def _prepare(self, lease: Lease, spec: GenerateSpec) -> Prepared:
         ready = lease.model.ready
         assert ready is not None
-        work = partial(prepare, lease.served, spec, ready.limits, self.settings.reasoning_budget)
+        settings = self.settings
+        work = partial(
+            prepare,
+            lease.served,
+            spec,
+            ready.limits,
+            settings.reasoning_budget,
+            loop_guard=settings.loop_guard,
+        )
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _check_open(self) -> None:

@@ -52,6 +52,8 @@ class ServerSettings:
         Web origins besides loopback that may call.
     reasoning_budget : int or None
         For requests that do not say.
+    loop_guard : bool
+        Cut off answers that repeat themselves.
     sampling : SamplingParams
         For requests that do not say, before what the models' files say.
     template : str or None
@@ -78,6 +80,7 @@ class ServerSettings:
     grace: float = 30.0
     origins: tuple[str, ...] = ()
     reasoning_budget: int | None = None
+    loop_guard: bool = False
     sampling: SamplingParams = field(default_factory=SamplingParams)
     template: str | None = None
     ollama_version: str = "0.12.11"

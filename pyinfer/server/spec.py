@@ -85,6 +85,8 @@ class GenerateSpec:
         taken from the prefix cache then.
     stream : bool
         Deliver pieces as they come; otherwise they may come all at the end.
+    priority : int
+        Requests with a lower number get places before others that wait.
     deadline_seconds : float, optional
         Ends the answer, as at ``max_tokens``, so long after its first token.
     request_id : str
@@ -114,6 +116,7 @@ class GenerateSpec:
     progress: bool = False
     prompt_logprobs: int | None = None
     stream: bool = True
+    priority: int = 0
     deadline_seconds: float | None = None
     request_id: str = ""
 

@@ -145,12 +145,14 @@ class RequestRecord:
         Where an aborted or failed request was.
     prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens : int
         Of all choices; prompt tokens once.
-    load_ns, queue_ns, prompt_ns, decode_ns, first_token_ns, total_ns : int
-        Waiting for the load and for a place; evaluating the prompt; generating; from arrival to
-        the first token and to the end.
+    model_ns, queue_ns, prompt_ns, decode_ns, first_token_ns, total_ns : int
+        From arrival until the model was there; waiting for a place; evaluating the prompt;
+        generating; from arrival to the first token and to the end.
     gaps_ns : list of (int, int)
         Nanoseconds between deliveries of tokens and how many tokens came with each.
     truncated_messages, preemptions : int
+    loops : int
+        Answers that were cut off because they repeated themselves.
     arrived_ns : int
         ``time.perf_counter_ns()`` of the arrival.
     """
@@ -164,7 +166,7 @@ class RequestRecord:
     cached_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
-    load_ns: int = 0
+    model_ns: int = 0
     queue_ns: int = 0
     prompt_ns: int = 0
     decode_ns: int = 0
@@ -173,4 +175,5 @@ class RequestRecord:
     gaps_ns: list[tuple[int, int]] = field(default_factory=list)
     truncated_messages: int = 0
     preemptions: int = 0
+    loops: int = 0
     arrived_ns: int = field(default_factory=time.perf_counter_ns)

@@ -37,12 +37,16 @@ class Rules:
     extra_stops : tuple of str
         Further texts after which the engine stops. They stay part of the answer: whoever asks for
         them (the parser of tool calls) removes them.
+    loop_guard : bool
+        Cut off an answer that repeats itself (done by the caller of :func:`build_hooks`: it needs
+        no text).
     """
 
     grammar: Grammar | None = None
     reasoning_budget: int | None = None
     starts_in_reasoning: bool = False
     extra_stops: tuple[str, ...] = ()
+    loop_guard: bool = False
 
 
 class _Params(Protocol):

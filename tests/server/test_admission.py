@@ -37,6 +37,29 @@ def test_big_requests_are_not_overtaken() -> None:
     run(work)
 
 
+def test_lower_priority_numbers_first_then_arrival() -> None:
+    async def work() -> None:
+        gate = Gate(1)
+        places = await gate.enter(1, 100)
+        served: list[str] = []
+
+        async def wait(name: str, priority: int) -> None:
+            held = await gate.enter(1, 100, priority)
+            served.append(name)
+            gate.leave(held)
+
+        wanted = [("a", 0), ("b", 5), ("c", -1), ("d", 0), ("e", -1)]
+        async with asyncio.TaskGroup() as group:
+            for name, priority in wanted:
+                group.create_task(wait(name, priority))
+            await asyncio.sleep(0)
+            assert gate.waiting == 5
+            gate.leave(places)
+        assert served == ["c", "e", "a", "d", "b"]
+
+    run(work)
+
+
 def test_who_gives_up_does_not_block_the_next() -> None:
     async def work() -> None:
         gate = Gate(2)

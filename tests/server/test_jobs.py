@@ -32,7 +32,7 @@ def served() -> ServedModel:
     return ServedModel(
         name="demo",
         path=Path("demo"),
-        info=ModelInfo("demo", config, 2048, 1, "none", 1, 1, 1, ()),
+        info=ModelInfo("demo", config, 2048, 1, "none", 1, 1, 1, 1, ()),
         tokenizer=tokenizer,
         template=ChatTemplate(tokenizer),
         defaults=GenerationDefaults(),

@@ -55,7 +55,7 @@ class FakeProcess:
 
     def become_ready(self) -> None:
         config = model_need(self.order.model.path).config
-        info = ModelInfo(self.order.model.name, config, 100, 1, "none", 1, 1, 1, ())
+        info = ModelInfo(self.order.model.name, config, 100, 1, "none", 1, 1, 1, 1, ())
         limits = EngineLimits(config.vocab_size, config.vocab_size, 100)
         if not self.ready.done():
             self.ready.set_result(

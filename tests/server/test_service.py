@@ -272,3 +272,36 @@ def test_deadline_ends_an_answer_like_a_limit() -> None:
             assert finished[0].generation.cause == "deadline"
 
     run(work)
+
+
+def test_loops_are_cut_off_and_tool_calls_recorded() -> None:
+    params = SamplingParams(
+        temperature=0, ignore_eos=True, max_tokens=400, logit_bias={40: 100.0}, seed=1
+    )
+    clock = {
+        "type": "function",
+        "function": {
+            "name": "clock",
+            "parameters": {"type": "object", "additionalProperties": False},
+        },
+    }
+
+    async def work() -> None:
+        async with running_service(loop_guard=True) as service:
+            records: list[RequestRecord] = []
+            service.on_finish(records.append)
+            (looping,) = await complete(service, GenerateSpec(prompt="Count", params=params))
+            generation = looping.generation
+            assert (looping.reason, generation.cause) == ("length", "loop")
+            assert len(generation.token_ids) == 8 * 16
+            (ordinary,) = await complete(service, ask())
+            assert ordinary.reason == "stop"
+            more = SamplingParams(temperature=0, max_tokens=300)
+            called = ask(tools=[clock], tool_choice="required", think=False, params=more)
+            (call,) = await complete(service, called)
+            assert call.reason == "tool_calls"
+            assert [record.loops for record in records] == [1, 0, 0]
+            assert [record.reason for record in records] == ["length", "stop", "tool_calls"]
+            assert all(0 < record.model_ns <= record.total_ns for record in records)
+
+    run(work)

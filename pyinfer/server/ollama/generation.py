@@ -129,7 +129,6 @@ class Lines:
         self._name = name
         self._render = render
         self._arrived = arrived
-        self._submitted = time.perf_counter_ns()
         self._context = context
         self._call: tuple[int, str, str, list[str]] | None = None
 
@@ -202,8 +201,6 @@ class Lines:
     def _last(self, event: Finished) -> dict[str, Any]:
         answer, generation = self._answer, event.generation
         usage, timings = generation.usage, generation.timings
-        # What passed before the engine had the request: loading, waiting, reading the text.
-        before = answer.load_ns or self._submitted - self._arrived
         line = {
             "model": self._name,
             "created_at": timestamp(),
@@ -211,7 +208,7 @@ class Lines:
             "done": True,
             "done_reason": "length" if event.reason == "length" else "stop",
             "total_duration": max(1, time.perf_counter_ns() - self._arrived),
-            "load_duration": max(1, before),
+            "load_duration": max(1, answer.record.model_ns),
             "prompt_eval_count": usage.prompt_tokens,
             "prompt_eval_duration": max(1, timings.prompt_ns),
             "eval_count": usage.completion_tokens,

@@ -86,6 +86,7 @@ def chat_spec(body: ChatBody, request_id: str) -> GenerateSpec:
         reasoning_budget=budget if budget is not None and budget > 0 else None,
         split_reasoning=body.reasoning_format != "none",
         progress=bool(body.return_progress or body.timings_per_token),
+        priority=body.priority or 0,
         stream=bool(body.stream),
         request_id=request_id,
     )

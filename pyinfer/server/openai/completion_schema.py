@@ -62,6 +62,7 @@ def completion_specs(body: CompletionBody, request_id: str) -> list[GenerateSpec
             grammar=grammar,
             split_reasoning=False,
             prompt_logprobs=body.logprobs if body.echo else None,
+            priority=body.priority or 0,
             stream=bool(body.stream),
             request_id=request_id,
         )

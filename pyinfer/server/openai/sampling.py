@@ -51,7 +51,7 @@ class SamplingBody(Body):
     ignore_eos: bool | None = None
     stop_token_ids: list[int] | None = None
     samplers: list[str] | None = None
-    priority: int | None = None
+    priority: Annotated[int, Field(ge=-(1 << 31), le=(1 << 31) - 1)] | None = None
     num_ctx: Annotated[int, Field(ge=1)] | None = None
     structured_outputs: dict[str, Any] | None = None
 

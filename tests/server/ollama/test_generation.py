@@ -24,7 +24,7 @@ class Scripted:
 
     def __init__(self, events: list[Any], load_ns: int = 0) -> None:
         self.events = events
-        self.load_ns = load_ns
+        self.record = SimpleNamespace(model_ns=load_ns)
         self.token_ids = [1, 2]
         self.truncated_messages = self.truncated_tokens = 0
         self.model = SimpleNamespace(name="m", tokenizer=None)
