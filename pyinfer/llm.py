@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +13,6 @@ import numpy.typing as npt
 from pyinfer.answer import AnswerBuilder, Generation
 from pyinfer.config import GenerationDefaults
 from pyinfer.engine.engine import Engine
-from pyinfer.engine.hooks import Hooks
 from pyinfer.engine.messages import End, Failed, PromptLogits, Request
 from pyinfer.engine.params import SamplingParams
 from pyinfer.engine.worker import EngineWorker
@@ -22,10 +20,12 @@ from pyinfer.errors import RequestError
 from pyinfer.model.step import CancelSignal, StepModel
 from pyinfer.model_info import ModelInfo
 from pyinfer.preset import Messages, Preset
+from pyinfer.request_rules import hook_factory
 from pyinfer.streams import AsyncTextStream, Job, PromptProgress, TextStream
 from pyinfer.text.chat_template import ChatTemplate
+from pyinfer.text.grammar import Grammar
+from pyinfer.text.hooks import Rules
 from pyinfer.text.reasoning import OPEN_TAG
-from pyinfer.text.stop_hook import StopHook
 from pyinfer.text.tokenizer import Tokenizer
 
 # An opening tag at the end of a prompt of token ids shows in its last tokens.
@@ -86,9 +86,8 @@ class LLM:
         self._template: ChatTemplate | None = None
         if tokenizer is not None and (self.preset.template or tokenizer.chat_template is not None):
             self._template = ChatTemplate(tokenizer, self.preset.template or None)
-        engine = Engine(
-            model, defaults, context=info.context, cancel=cancel, hook_factory=self._hook_factory()
-        )
+        rules = hook_factory(tokenizer)
+        engine = Engine(model, defaults, context=info.context, cancel=cancel, hook_factory=rules)
         self._worker = EngineWorker(engine, cancel)
         # Also at the end of the interpreter, where a thread inside a kernel must not be cut off.
         self._finalizer = weakref.finalize(self, _shut_down, self._worker, model)
@@ -214,11 +213,11 @@ class LLM:
         params: SamplingParams | None = None,
         think: bool | None = None,
         progress: PromptProgress | None = None,
+        grammar: Grammar | None = None,
     ) -> TextStream:
-        """As :meth:`chat`, piece by piece."""
-        return TextStream(
-            self._worker, self._chat_job(messages, params, think, progress, stream=True)
-        )
+        """As :meth:`chat`, piece by piece; the text after the reasoning follows ``grammar``."""
+        job = self._chat_job(messages, params, think, progress, stream=True, grammar=grammar)
+        return TextStream(self._worker, job)
 
     async def agenerate(self, prompt: str | None = None, **options: Any) -> Generation:
         """As :meth:`generate`, for asyncio; cancelling the task ends the generation."""
@@ -340,11 +339,16 @@ class LLM:
         progress: PromptProgress | None,
         *,
         stream: bool,
+        grammar: Grammar | None = None,
     ) -> Job:
         whole = self.preset.conversation(messages)
         prompt = self.chat_template.prompt(whole, think=think)
         tokens = _token_array(prompt.token_ids)
-        return self._job(tokens, prompt.starts_in_reasoning, params, progress, stream)
+        job = self._job(tokens, prompt.starts_in_reasoning, params, progress, stream)
+        if grammar is not None:
+            inside = prompt.starts_in_reasoning
+            job.request.rules = Rules(grammar=grammar, starts_in_reasoning=inside)
+        return job
 
     def _job(
         self,
@@ -368,16 +372,6 @@ class LLM:
         )
         info = self.info
         return Job(request, builder, progress, info.load_ns, info.bytes_per_token, owner=self)
-
-    def _hook_factory(self) -> Callable[[Request], Hooks | None]:
-        tokenizer = self._tokenizer
-
-        def rules(request: Request) -> Hooks | None:
-            if tokenizer is None or not request.params.stop:
-                return None
-            return StopHook(tokenizer, tuple(request.params.stop))
-
-        return rules
 
 
 def _token_array(token_ids: npt.ArrayLike | None) -> npt.NDArray[np.int32]:

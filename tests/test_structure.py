@@ -27,7 +27,8 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 BASE = {"errors", "config"}
 MIDDLE = {*BASE, "machine", "_kernels", "model", "quant", "load", "engine", "text", "model_info"}
 LIBRARY = {
-    *MIDDLE, "answer", "streams", "preset", "llm", "loading", "store", "diagnose", "convert", "eval"
+    *MIDDLE, "answer", "request_rules", "streams", "preset", "llm", "loading", "store", "diagnose",
+    "convert", "eval",
 }  # fmt: skip
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -41,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load": {*BASE, "machine", "_kernels", "model", "quant"},
     "engine": {*BASE, "_kernels", "model"},
     "answer": MIDDLE,
+    "request_rules": MIDDLE,
     "streams": LIBRARY,
     "preset": {*BASE, "engine", "store"},
     "llm": LIBRARY,

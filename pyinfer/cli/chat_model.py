@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from pyinfer import LLM, Generation
     from pyinfer.answer import Chunk
+    from pyinfer.text.grammar import Grammar
 
 Progress = Callable[[int, int, int], None]
 
@@ -70,10 +71,13 @@ class LocalModel:
     ----------
     llm : LLM
         Closed by :meth:`close`.
+    grammar : Grammar, optional
+        What the answers must look like.
     """
 
-    def __init__(self, llm: LLM) -> None:
+    def __init__(self, llm: LLM, grammar: Grammar | None = None) -> None:
         self._llm = llm
+        self._grammar = grammar
 
     @property
     def name(self) -> str:
@@ -93,7 +97,7 @@ class LocalModel:
         params = SamplingParams(**parameters)
         if isinstance(think, str):
             think = True
-        return self._llm.stream_chat(messages, params, think=think, progress=progress)
+        return self._llm.stream_chat(messages, params, think, progress, self._grammar)
 
     def facts(self) -> list[str]:
         """From the load report."""

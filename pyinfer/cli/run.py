@@ -20,6 +20,7 @@ from pyinfer.errors import ModelNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from pyinfer.cli.chat_session import Session
+    from pyinfer.text.grammar import Grammar
 
 DESCRIPTION = (
     "Chat with a model in the terminal. With a prompt, or with text from a pipe, answer once. "
@@ -104,11 +105,6 @@ def _open(options: argparse.Namespace, model: str | None) -> ChatModel:
         shown = find_served(client, model)
         if shown is not None:
             return ServedModel(client, model, shown, _extra(options), options.ctx_size)
-    if options.format is not None:
-        raise UsageError(
-            "--format needs a server that has the model",
-            hint="start one with pyinfer serve, and name the model",
-        )
     return _load(options, model)
 
 
@@ -140,12 +136,23 @@ def _format(text: str) -> Any:
         ) from None
 
 
+def _grammar(wanted: Any) -> Grammar:
+    """What a model that is loaded here has to follow; the package for it is looked for at once."""
+    from pyinfer.text.grammar import Grammar, library, schema_grammar
+
+    library()
+    if wanted == "json":
+        return Grammar("json_object", "", "--format")
+    return schema_grammar(wanted, "--format")
+
+
 def _load(options: argparse.Namespace, model: str | None) -> ChatModel:
     import pyinfer
     from pyinfer.cli.pull import fetch
     from pyinfer.store.names import is_hub_reference
     from pyinfer.store.resolve import resolve_model
 
+    grammar = None if options.format is None else _grammar(_format(options.format))
     resolved = None
     if model is None:
         note("pyinfer: the embedded demo model; it only knows a few small tasks")
@@ -165,7 +172,7 @@ def _load(options: argparse.Namespace, model: str | None) -> ChatModel:
             isa=options.isa,
             progress=bar.report,
         )
-    return LocalModel(llm)
+    return LocalModel(llm, grammar)
 
 
 def _once(options: argparse.Namespace, session: Session, prompt: str) -> int:

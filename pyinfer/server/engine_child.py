@@ -18,16 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from pyinfer.engine.engine import Engine
-from pyinfer.engine.hooks import Hooks
-from pyinfer.engine.loop_guard import GuardedHooks
 from pyinfer.engine.messages import Cancel, Event, Failed, Request
 from pyinfer.engine.worker import EngineWorker
 from pyinfer.errors import EngineError, PyinferError
 from pyinfer.loading import ModelParts, load_parts, start_worker
+from pyinfer.request_rules import hook_factory
 from pyinfer.server.engine_messages import LoadFailed, Loading, LoadOrder, Ready, Snapshot
 from pyinfer.server.state import EngineStats
-from pyinfer.text.hooks import Rules, build_hooks
-from pyinfer.text.tokenizer import Tokenizer
 
 STATS_SECONDS = 0.05
 HEARTBEAT_SECONDS = 1.0
@@ -176,17 +173,6 @@ class EngineChild:
     def _send(self, message: Any) -> None:
         with self._sending:
             self._connection.send(message)
-
-
-def hook_factory(tokenizer: Tokenizer | None) -> Any:
-    """Builds the rules of a request on the engine's thread."""
-
-    def hooks(request: Request) -> Hooks | None:
-        rules: Rules | None = request.rules
-        made = None if tokenizer is None else build_hooks(rules, request.params, tokenizer)
-        return GuardedHooks(made) if rules is not None and rules.loop_guard else made
-
-    return hooks
 
 
 def _ready(parts: ModelParts, engine: Engine) -> Ready:

@@ -172,6 +172,20 @@ def test_pipes(env: dict[str, str]) -> None:
     assert answer("hf:a/../b", text="hi").returncode == 5
 
 
+def test_a_format_without_a_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("llguidance", reason="grammars need the extra [server]")
+    monkeypatch.setenv("PYINFER_HOST", "127.0.0.1:1")
+    monkeypatch.setattr("sys.stdin", None)
+    question = "is beijing a big city?"
+    assert main(["run", "demo", question, "--no-think", "--format", '{"type": "boolean"}']) == 0
+    assert json.loads(capsys.readouterr().out) in (True, False)
+    assert main(["run", "demo", question, "--format", "nonsense"]) == 2
+    assert main(["run", "demo", question, "--format", '{"type": "nonsense"}']) == 3
+    assert "nonsense" in capsys.readouterr().err
+
+
 def test_a_model_of_an_ollama_store(env: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     write_gguf(path, random_config(vocab=N_TOKENS, hidden=64, intermediate=128))
