@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -19,12 +18,7 @@ class ChatStream(Protocol):
 
     def __iter__(self) -> Iterator[Chunk]: ...
     def __enter__(self) -> ChatStream: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
     def cancel(self) -> None:
         """End the answer soon; may be called from a signal handler."""
 

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
 
 from pyinfer.engine.messages import End, Event, Failed, Prefill, PromptLogprobs, Tokens
 from pyinfer.errors import CancelledError, PyinferError
@@ -242,12 +241,7 @@ class Answer:
     async def __aenter__(self) -> Answer:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self._left = True
         self._events.clear()
         self._cancel_choices()

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from pyinfer.server.body import describe_body, read_body
 from pyinfer.server.ollama.bodies import ChatBody
-from pyinfer.server.ollama.generation import Delta, load_only, respond
-from pyinfer.server.ollama.options import (
-    FALLBACK,
-    read_answer_options,
-    read_format,
-    read_keep_alive,
-    read_think,
-)
+from pyinfer.server.ollama.generation import Delta, load_only, read_spec, respond
 from pyinfer.server.openapi import errors
-from pyinfer.server.spec import GenerateSpec, bad_value
+from pyinfer.server.spec import bad_value
 
 router = APIRouter(tags=["ollama"])
 
@@ -26,25 +20,11 @@ router = APIRouter(tags=["ollama"])
 async def chat(request: Request) -> Response:
     """Answer a conversation; without messages the model is loaded (or unloaded)."""
     body = await read_body(request, ChatBody)
-    keep_alive = read_keep_alive(body.keep_alive)
-    options = read_answer_options(body)
-    think, grammar = read_think(body.think), read_format(body.format)
+    spec = read_spec(request, body)
     if not body.messages:
-        return await load_only(request, body.model, keep_alive, render_chat)
-    spec = GenerateSpec(
-        model=body.model,
-        messages=[_message(message, body.model) for message in body.messages],
-        tools=body.tools or None,
-        think=think,
-        params=options.params,
-        fallback=FALLBACK,
-        context=options.context,
-        truncate=bool(body.truncate),
-        grammar=grammar,
-        keep_alive=keep_alive,
-        stream=body.stream is not False,
-        request_id=getattr(request.state, "request_id", ""),
-    )
+        return await load_only(request, body.model, spec.keep_alive, render_chat)
+    messages = [_message(message, body.model) for message in body.messages]
+    spec = replace(spec, messages=messages, tools=body.tools or None)
     return await respond(request, body, spec, render_chat)
 
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from pyinfer.server.body import describe_body, read_body
 from pyinfer.server.ollama.bodies import GenerateBody
-from pyinfer.server.ollama.generation import Delta, load_only, respond
-from pyinfer.server.ollama.options import (
-    FALLBACK,
-    read_answer_options,
-    read_format,
-    read_keep_alive,
-    read_think,
-)
+from pyinfer.server.ollama.generation import Delta, load_only, read_spec, respond
 from pyinfer.server.openapi import errors
 from pyinfer.server.service import Service
-from pyinfer.server.spec import GenerateSpec, bad_value
+from pyinfer.server.spec import bad_value
 from pyinfer.server.streaming import unless_disconnected
 
 MAX_CONTEXT_IDS = 1 << 20
@@ -32,11 +26,9 @@ async def generate(request: Request) -> Response:
     """Answer a prompt; without one the model is loaded (or unloaded)."""
     body = await read_body(request, GenerateBody)
     _check(body)
-    keep_alive = read_keep_alive(body.keep_alive)
-    options = read_answer_options(body)
-    think, grammar = read_think(body.think), read_format(body.format)
+    spec = read_spec(request, body)
     if not body.prompt:
-        return await load_only(request, body.model, keep_alive, render_generate)
+        return await load_only(request, body.model, spec.keep_alive, render_generate)
     messages: list[dict[str, Any]] | None = None
     prompt: str | list[int] | None = None
     if body.raw:
@@ -47,23 +39,9 @@ async def generate(request: Request) -> Response:
             messages.insert(0, {"role": "system", "content": body.system})
         if body.context:
             service: Service = request.app.state.service
-            work = _continued(service, body.model, body.context, messages, think)
+            work = _continued(service, body.model, body.context, messages, spec.think)
             prompt, messages = await unless_disconnected(request, work), None
-    spec = GenerateSpec(
-        model=body.model,
-        messages=messages,
-        prompt=prompt,
-        think=think,
-        params=options.params,
-        fallback=FALLBACK,
-        context=options.context,
-        truncate=bool(body.truncate),
-        grammar=grammar,
-        keep_alive=keep_alive,
-        stream=body.stream is not False,
-        split_reasoning=not body.raw,
-        request_id=getattr(request.state, "request_id", ""),
-    )
+    spec = replace(spec, messages=messages, prompt=prompt, split_reasoning=not body.raw)
     return await respond(request, body, spec, render_generate, context=not body.raw)
 
 

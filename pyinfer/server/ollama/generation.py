@@ -17,6 +17,13 @@ from fastapi.responses import JSONResponse
 from pyinfer.engine.messages import TokenLogprobs
 from pyinfer.errors import RequestError
 from pyinfer.server.ollama.bodies import AnswerBody
+from pyinfer.server.ollama.options import (
+    FALLBACK,
+    read_answer_options,
+    read_format,
+    read_keep_alive,
+    read_think,
+)
 from pyinfer.server.running_answer import Answer
 from pyinfer.server.service import Service
 from pyinfer.server.spec import (
@@ -50,6 +57,29 @@ def timestamp(seconds: float | None = None) -> str:
     """Now, or seconds since 1970, as RFC 3339 in UTC."""
     moment = datetime.now(UTC) if seconds is None else datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def read_spec(request: Request, body: AnswerBody) -> GenerateSpec:
+    """What both routes ask for; messages or prompt are still to be added.
+
+    Raises
+    ------
+    RequestError
+        A value is wrong; ``param`` names it.
+    """
+    keep_alive, options = read_keep_alive(body.keep_alive), read_answer_options(body)
+    return GenerateSpec(
+        model=body.model,
+        think=read_think(body.think),
+        params=options.params,
+        fallback=FALLBACK,
+        context=options.context,
+        truncate=bool(body.truncate),
+        grammar=read_format(body.format),
+        keep_alive=keep_alive,
+        stream=body.stream is not False,
+        request_id=getattr(request.state, "request_id", ""),
+    )
 
 
 async def respond(
