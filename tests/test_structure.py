@@ -69,6 +69,7 @@ CROSS_TESTS = {
     "tests/server/page/test_browser.py",  # the scripts of the page together
     "tests/server/page/test_markdown.py",  # modules of the page that are not Python
     "tests/load/test_corpus.py",  # every file of tests/corpus
+    "tests/tools/test_soak.py",  # a tool, not the package
     "tests/text/test_hostile_files.py",  # tokenizer files of both kinds
     "tests/test_docs.py",
     "tests/test_examples.py",  # doctests of the public surface

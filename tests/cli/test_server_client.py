@@ -204,7 +204,6 @@ def test_models_that_the_server_has_not_are_loaded_here(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["./path", "x", "--format", "json"], "needs a server"),
         (["some-model", "x", "--format", "no-such-file"], "neither json nor"),
         (["some-model", "x", "--think=deeply"], "must be true or false"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import socket
@@ -59,7 +60,11 @@ def litellm() -> Iterator[Any]:
         patch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         patch.setenv("LITELLM_TELEMETRY", "False")
         patch.setattr(socket, "getaddrinfo", only_here)
-        yield importlib.import_module("litellm")
+        package = importlib.import_module("litellm")
+        yield package
+        # Clients and event loops that it leaves open must not be found in the tests that follow.
+        package.in_memory_llm_clients_cache.flush_cache()
+        gc.collect()
 
 
 @pytest.fixture(params=["openai", "ollama_chat"])
