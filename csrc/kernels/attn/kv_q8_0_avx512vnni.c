@@ -81,19 +81,21 @@ PI_INLINE void score_tiles(const struct pi_attn_args *a, const struct block *blo
     FOR_EACH_SUM(n_tiles, n) { _mm512_store_ps(w->p[c] + (tile + j) * TILE, score_f32x16[j][c]); }
 }
 
-/* Weights times the scales of two blocks of 32 values from block b on. */
+/* Weights times the scales of two blocks of 32 values from block b on; n queries from number
+ * `query` of the weights on. */
 struct scaled {
     PI_ALIGNED(64) float p[2][FEW][PI_KV_BLOCK_TOKENS];
 };
 
 PI_INLINE void scale_weights(const struct block *block, const struct parts *parts, size_t b,
-                             size_t n_pairs, size_t n, const struct weights *w, struct scaled *to) {
+                             size_t n_pairs, size_t query, size_t n, const struct weights *w,
+                             struct scaled *to) {
     for (size_t tile = 0; tile < block->n_tiles; tile++) {
         for (size_t pair = 0; pair < n_pairs; pair++) {
             const __m512 scale_f32x16 =
                 pi_load_f16_512(parts->v_scales + (tile * parts->n + b + pair) * TILE);
             for (size_t i = 0; i < n; i++) {
-                const __m512 p_f32x16 = _mm512_load_ps(w->p[i] + tile * TILE);
+                const __m512 p_f32x16 = _mm512_load_ps(w->p[query + i] + tile * TILE);
                 _mm512_store_ps(to->p[pair][i] + tile * TILE,
                                 _mm512_mul_ps(p_f32x16, scale_f32x16));
             }
@@ -101,8 +103,8 @@ PI_INLINE void scale_weights(const struct block *block, const struct parts *part
     }
 }
 
-/* Tokens [from, to) for n queries from `query` on, n_pairs * 32 values; v points to them. */
-PI_INLINE void add_tokens(__m512 (*o_f32x16)[VALUE_LINES], size_t query, size_t n, size_t n_pairs,
+/* Tokens [from, to) for n queries, n_pairs * 32 values; v points to them. */
+PI_INLINE void add_tokens(__m512 (*o_f32x16)[VALUE_LINES], size_t n, size_t n_pairs,
                           const int8_t *v, size_t v_step, ptrdiff_t ahead, const struct scaled *w,
                           size_t from, size_t to) {
     v += from * v_step;
@@ -114,41 +116,57 @@ PI_INLINE void add_tokens(__m512 (*o_f32x16)[VALUE_LINES], size_t query, size_t 
         pi_prefetch_ahead(v, ahead);
         for (size_t i = 0; i < n; i++) {
             for (size_t c = 0; c < n_pairs * PAIR_LINES; c++) {
-                const __m512 p_f32x16 = _mm512_set1_ps(w->p[c / PAIR_LINES][query + i][t]);
+                const __m512 p_f32x16 = _mm512_set1_ps(w->p[c / PAIR_LINES][i][t]);
                 o_f32x16[i][c] = _mm512_fmadd_ps(p_f32x16, v_f32x16[c], o_f32x16[i][c]);
             }
         }
     }
 }
 
+/* n queries, from number i of the weights on, that see the same tokens: all indices of o are
+ * constants, so it stays in registers. */
 PI_INLINE void add_values(const struct pi_attn_args *a, const struct block *block, size_t query,
-                          size_t n, size_t b, size_t n_pairs, const struct weights *w) {
+                          size_t i, size_t n, size_t b, size_t n_pairs, const struct weights *w) {
     const struct parts parts = parts_of(a, block);
     const size_t d = b * PI_BLOCK_INPUTS;
     const size_t n_lines = n_pairs * PAIR_LINES;
     struct scaled scaled;
     __m512 o_f32x16[FEW][VALUE_LINES];
-    float *o = a->o + query * a->v_stride + d;
-    scale_weights(block, &parts, b, n_pairs, n, w, &scaled);
+    float *o = a->o + (query + i) * a->v_stride + d;
+    scale_weights(block, &parts, b, n_pairs, i, n, w, &scaled);
     FOR_EACH_SUM(n, n_lines) { o_f32x16[j][c] = _mm512_loadu_ps(o + j * a->v_stride + LANES * c); }
     for (size_t tile = 0; tile < block->n_tiles; tile++) {
         if (w->grows[tile]) {
             FOR_EACH_SUM(n, n_lines) {
-                const __m512 factor = _mm512_set1_ps(w->rescale[tile][j]);
+                const __m512 factor = _mm512_set1_ps(w->rescale[tile][i + j]);
                 o_f32x16[j][c] = _mm512_mul_ps(o_f32x16[j][c], factor);
             }
         }
-        /* Tokens that all n queries see, then those of each: limits ascend. */
         const size_t from = tile * TILE;
-        const size_t common = from + pi_visible(a, query, block->first + from);
-        add_tokens(o_f32x16, 0, n, n_pairs, parts.v + d, a->head_dim, block->ahead, &scaled, from,
-                   common);
-        for (size_t j = 1; j < n; j++) {
-            add_tokens(o_f32x16 + j, j, 1, n_pairs, parts.v + d, a->head_dim, block->ahead, &scaled,
-                       common, from + pi_visible(a, query + j, block->first + from));
-        }
+        const size_t to = from + pi_visible(a, query + i, block->first + from);
+        add_tokens(o_f32x16, n, n_pairs, parts.v + d, a->head_dim, block->ahead, &scaled, from, to);
     }
     FOR_EACH_SUM(n, n_lines) { _mm512_storeu_ps(o + j * a->v_stride + LANES * c, o_f32x16[j][c]); }
+}
+
+PI_INLINE void add_all_values(const struct pi_attn_args *a, const struct block *block, size_t query,
+                              size_t i, size_t n, const struct weights *w) {
+    const size_t n_values = a->head_dim / PI_BLOCK_INPUTS;
+    size_t b = 0;
+    for (; b + 2 <= n_values; b += 2) {
+        add_values(a, block, query, i, n, b, 2, w);
+    }
+    if (b < n_values) {
+        add_values(a, block, query, i, n, b, 1, w);
+    }
+}
+
+/* The block in which the limits of the queries lie. */
+static void add_values_of_each(const struct pi_attn_args *a, const struct block *block,
+                               size_t query, size_t n, const struct weights *w) {
+    for (size_t i = 0; i < n; i++) {
+        add_all_values(a, block, query, i, 1, w);
+    }
 }
 
 PI_INLINE void attend_few(const struct pi_attn_args *a, size_t query, size_t n) {
@@ -163,13 +181,10 @@ PI_INLINE void attend_few(const struct pi_attn_args *a, size_t query, size_t n) 
             score_tiles(a, &block, query, n, tile, 1, &w);
         }
         pi_weigh_block(a, &block, query, n, &w);
-        const size_t n_values = a->head_dim / PI_BLOCK_INPUTS;
-        size_t b = 0;
-        for (; b + 2 <= n_values; b += 2) {
-            add_values(a, &block, query, n, b, 2, &w);
-        }
-        if (b < n_values) {
-            add_values(a, &block, query, n, b, 1, &w);
+        if (pi_see_the_same(a, &block, query, n)) {
+            add_all_values(a, &block, query, 0, n, &w);
+        } else {
+            add_values_of_each(a, &block, query, n, &w);
         }
     }
 }
