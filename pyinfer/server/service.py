@@ -34,6 +34,8 @@ log = logging.getLogger("pyinfer.server")
 #: Threads that render and tokenise.
 TEXT_THREADS = 4
 BLOCK_TOKENS = 64
+#: Below it the R1 distills tend to repeat themselves, as their model cards say.
+COLD = 0.3
 
 Finish = Callable[[RequestRecord], None]
 
@@ -59,6 +61,7 @@ class Service:
         self.models = ModelManager(self.settings, self._threads, on_steps=self._stepped)
         self._admission = Admission(self.settings.parallel, self.settings.max_queue)
         self._answers: set[Answer] = set()
+        self._warned: set[str] = set()
         self._waiting = 0
         self._started = False
         self._draining = False
@@ -155,6 +158,7 @@ class Service:
             places = await gate.enter(spec.n, self.settings.queue_timeout, spec.priority)
             self._check_open()
             if process.alive:
+                self._warn_if_cold(lease, prepared)
                 return self._run(lease, spec, prepared, places, record, entered)
         except BaseException:
             gate.leave(places)
@@ -258,6 +262,16 @@ class Service:
         answer = Answer(lease, spec, prepared, places, record, self._finished)
         self._answers.add(answer)
         return answer
+
+    def _warn_if_cold(self, lease: Lease, prepared: Prepared) -> None:
+        """Once per model: a temperature with which it may go round in circles."""
+        name, ready = lease.served.name, lease.model.ready
+        assert ready is not None
+        temperature = prepared.requests[0].params.filled(ready.defaults).temperature
+        if temperature is not None and temperature < COLD and name not in self._warned:
+            self._warned.add(name)
+            text = "%s at temperature %g may repeat itself; --loop-guard ends such answers"
+            log.warning(text, name, temperature)
 
     async def _prepare(self, lease: Lease, spec: GenerateSpec) -> Prepared:
         ready = lease.model.ready

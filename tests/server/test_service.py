@@ -305,3 +305,17 @@ def test_loops_are_cut_off_and_tool_calls_recorded() -> None:
             assert all(0 < record.model_ns <= record.total_ns for record in records)
 
     run(work)
+
+
+def test_a_low_temperature_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        async with running_service() as service:
+            for temperature in (0.3, 0.29, 0.0):
+                params = SamplingParams(temperature=temperature, max_tokens=1, seed=1)
+                await complete(service, ask(params=params))
+
+    run(work)
+    warnings = [r.getMessage() for r in caplog.records if "repeat itself" in r.getMessage()]
+    assert [text.split(";")[0] for text in warnings] == [
+        "demo at temperature 0.29 may repeat itself"
+    ]
