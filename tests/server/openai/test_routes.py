@@ -11,28 +11,10 @@ import jsonschema
 import numpy as np
 import pytest
 
+from .asked import CITY, QUESTION, WEATHER
+
 openai = pytest.importorskip("openai", reason="needs the package openai (extra [clients])")
 
-QUESTION: list[Any] = [{"role": "user", "content": "is beijing a big city?"}]
-CITY = {
-    "type": "object",
-    "properties": {"city": {"enum": ["Beijing", "Paris"]}, "big": {"type": "boolean"}},
-    "required": ["city", "big"],
-    "additionalProperties": False,
-}
-WEATHER: Any = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "Weather of a city",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"enum": ["Beijing", "Paris"]}},
-            "required": ["city"],
-            "additionalProperties": False,
-        },
-    },
-}
 CLOCK: Any = {"type": "function", "function": {"name": "clock"}}
 
 

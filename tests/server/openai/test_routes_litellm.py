@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ..running import RunningServer
+from .asked import CITY, QUESTION, WEATHER
 
 # Whatever the client or what it imports deprecates is not ours to mend.
 pytestmark = [
@@ -22,27 +23,6 @@ pytestmark = [
     ),
     pytest.mark.filterwarnings("ignore"),
 ]
-
-QUESTION = [{"role": "user", "content": "is beijing a big city?"}]
-CITY = {
-    "type": "object",
-    "properties": {"city": {"enum": ["Beijing", "Paris"]}, "big": {"type": "boolean"}},
-    "required": ["city", "big"],
-    "additionalProperties": False,
-}
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "Weather of a city",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"enum": ["Beijing", "Paris"]}},
-            "required": ["city"],
-            "additionalProperties": False,
-        },
-    },
-}
 
 Complete = Callable[..., Any]
 
