@@ -12,16 +12,13 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.kernel_rate import PANEL_BYTES, SLOT_BOUND
 from bench.rates import random_blocks, record
 from bench.shapes import SHAPES, Shape
 from pyinfer._kernels.kernels import FORMATS, Kernels, available_isas, format_info
 from pyinfer._kernels.runtime import Runtime
 
-PANEL_BYTES = 384 << 10  # panels of one call, held in L2
 N_TOKENS = 64  # tokens of one call
-# Share of the multiply slots that do dot products, where dots, multiplies and fma share ports: a
-# block of 32 inputs takes 8 dots, the product of the scales and the fma.
-SLOT_BOUND = {"avx512vnni": {True: 8 / 10, False: 1.0}}
 
 
 def _ops_per_token(shape: Shape) -> int:
