@@ -5,16 +5,19 @@
 
 pi_gemv_fn NAME;
 
-static void add_group(const GROUP *group, const struct pi_a8_group *x, size_t n_tokens, size_t near,
-                      size_t far, row_sums *sums) {
-    for (; n_tokens >= 4; n_tokens -= 4, x += 4, sums += 4) {
-        group_dot(group, x, 4, near, far, sums);
-        near = far = 0; /* once is enough */
+static void add_group(const GROUP *group, const struct pi_a8_group *x, size_t n_tokens, size_t far,
+                      row_sums *sums) {
+    if (n_tokens >= 4) {
+        group_dot(group, x, 4, true, far, sums);
+        for (n_tokens -= 4, x += 4, sums += 4; n_tokens >= 4; n_tokens -= 4, x += 4, sums += 4) {
+            group_dot(group, x, 4, false, far, sums);
+        }
+        far = 0; /* once is enough */
     }
     switch (n_tokens) {
-    case 3: group_dot(group, x, 3, near, far, sums); break;
-    case 2: group_dot(group, x, 2, near, far, sums); break;
-    case 1: group_dot(group, x, 1, near, far, sums); break;
+    case 3: group_dot(group, x, 3, true, far, sums); break;
+    case 2: group_dot(group, x, 2, true, far, sums); break;
+    case 1: group_dot(group, x, 1, true, far, sums); break;
     default: break;
     }
 }
@@ -26,8 +29,8 @@ void NAME(const struct pi_gemv_args *a) {
         for (size_t g = 0; g < a->n_groups; g++) {
             for (size_t s = 0; s < a->n_streams; s++) {
                 const GROUP *group = (const GROUP *)(const void *)a->w[s] + p * a->n_groups + g;
-                add_group(group, x + g * a->n_tokens, a->n_tokens, a->prefetch_near,
-                          a->prefetch_far, sums[s]);
+                pi_prefetch_stream(group, sizeof *group, a->prefetch_near, 0);
+                add_group(group, x + g * a->n_tokens, a->n_tokens, a->prefetch_far, sums[s]);
             }
         }
         for (size_t s = 0; s < a->n_streams; s++) {

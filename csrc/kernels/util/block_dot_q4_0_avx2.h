@@ -4,12 +4,14 @@
  * block stay below 30,480 and one widening per block is enough. The offset of the weights, -8, is
  * in the start value. */
 #include "kernels/util/x86_broadcast256.h"
+#include "kernels/util/x86_prefetch.h"
 #include "pyinfer/kernel_types.h"
 
 #define GROUP struct pi_group_q4_0
 
 PI_INLINE void block_dot(const GROUP *group, size_t b, const size_t first, const size_t n_halves,
-                         const struct pi_a8_group *x, const size_t n_tokens, __m256i (*isum)[4]) {
+                         const struct pi_a8_group *x, const size_t n_tokens, const bool fetch,
+                         size_t far, __m256i (*isum)[4]) {
     const __m256i mask = _mm256_set1_epi8(15);
     __m256i sum_i16x16[2][4];
     for (size_t t = 0; t < n_tokens; t++) {
@@ -17,6 +19,7 @@ PI_INLINE void block_dot(const GROUP *group, size_t b, const size_t first, const
     }
     PI_KEEP_LOOP
     for (size_t j = 0; j < 4; j++) {
+        pi_prefetch_line(group->q[b][j], fetch, far);
         __m256i low_u8x32[2];
         __m256i high_u8x32[2];
         for (size_t h = 0; h < n_halves; h++) {

@@ -1,19 +1,22 @@
 /* Integer dots of one q4_0 block with vpdpbusd: 8 or 16 rows (halves of a panel) x n_tokens.
  * The offset of the weights, -8, is in the start value. */
 #include "kernels/util/x86_broadcast256.h"
+#include "kernels/util/x86_prefetch.h"
 #include "kernels/util/x86_sum_dpbusd256.h"
 #include "pyinfer/kernel_types.h"
 
 #define GROUP struct pi_group_q4_0
 
 PI_INLINE void block_dot(const GROUP *group, size_t b, const size_t first, const size_t n_halves,
-                         const struct pi_a8_group *x, const size_t n_tokens, __m256i (*isum)[4]) {
+                         const struct pi_a8_group *x, const size_t n_tokens, const bool fetch,
+                         size_t far, __m256i (*isum)[4]) {
     const __m256i mask = _mm256_set1_epi8(15);
     for (size_t t = 0; t < n_tokens; t++) {
         isum[0][t] = isum[1][t] = pi_broadcast4_256(&x[t].start_q4[b]);
     }
     PI_UNROLL(4)
     for (size_t j = 0; j < 4; j++) {
+        pi_prefetch_line(group->q[b][j], fetch, far);
         __m256i low_u8x32[2];
         __m256i high_u8x32[2];
         for (size_t h = 0; h < n_halves; h++) {

@@ -5,12 +5,14 @@
  * |-128| = 128 is right as an unsigned byte; activations are within +-127, so their sign flips
  * safely. */
 #include "kernels/util/x86_broadcast256.h"
+#include "kernels/util/x86_prefetch.h"
 #include "pyinfer/kernel_types.h"
 
 #define GROUP struct pi_group_q8_0
 
 PI_INLINE void block_dot(const GROUP *group, size_t b, const size_t first, const size_t n_halves,
-                         const struct pi_a8_group *x, const size_t n_tokens, __m256i (*isum)[4]) {
+                         const struct pi_a8_group *x, const size_t n_tokens, const bool fetch,
+                         size_t far, __m256i (*isum)[4]) {
     const __m256i flip = _mm256_set1_epi8((char)0x80);
     const __m256i one = _mm256_set1_epi16(1);
     for (size_t t = 0; t < n_tokens; t++) {
@@ -18,6 +20,7 @@ PI_INLINE void block_dot(const GROUP *group, size_t b, const size_t first, const
     }
     PI_UNROLL(4)
     for (size_t j = 0; j < 8; j++) {
+        pi_prefetch_line(group->q[b][j], fetch, far);
         __m256i w_i8x32[2];
         __m256i magnitude[2];
         for (size_t h = 0; h < n_halves; h++) {

@@ -1,18 +1,21 @@
 /* Integer dots of one q8_0 block with vpdpbusd: 8 or 16 rows (halves of a panel) x n_tokens.
  * The offset of the weights, -128, is in the start value. */
 #include "kernels/util/x86_broadcast256.h"
+#include "kernels/util/x86_prefetch.h"
 #include "kernels/util/x86_sum_dpbusd256.h"
 #include "pyinfer/kernel_types.h"
 
 #define GROUP struct pi_group_q8_0
 
 PI_INLINE void block_dot(const GROUP *group, size_t b, const size_t first, const size_t n_halves,
-                         const struct pi_a8_group *x, const size_t n_tokens, __m256i (*isum)[4]) {
+                         const struct pi_a8_group *x, const size_t n_tokens, const bool fetch,
+                         size_t far, __m256i (*isum)[4]) {
     for (size_t t = 0; t < n_tokens; t++) {
         isum[0][t] = isum[1][t] = pi_broadcast4_256(&x[t].start_q8[b]);
     }
     PI_UNROLL(4)
     for (size_t j = 0; j < 8; j++) {
+        pi_prefetch_line(group->q[b][j], fetch, far);
         __m256i w_u8x32[2];
         for (size_t h = 0; h < n_halves; h++) {
             w_u8x32[h] =

@@ -6,22 +6,23 @@
  * Parameters, defined by block_dot_<format>_avx2.h:
  *   GROUP        packed group type
  *   block_dot()  isum[half][token] of one block from half `first` on, exact, offset of the weights
- *                included */
+ *                included; prefetches each line of weights as it reads it
+ *
+ * `fetch` is constant: whether this pass over the group, of several, is the one that prefetches. */
 #include "kernels/util/x86_prefetch.h"
 
 /* Partial sums of one panel and token. */
 typedef float row_sums[PI_PANEL_ROWS];
 
-/* f[half][token] goes on over the four blocks of the group; prefetch goes in portions before them. */
+/* f[half][token] goes on over the four blocks of the group. */
 PI_INLINE void halves_dot(const GROUP *group, const size_t first, const size_t n_halves,
-                          const struct pi_a8_group *x, const size_t n_tokens, size_t near,
+                          const struct pi_a8_group *x, const size_t n_tokens, const bool fetch,
                           size_t far, __m256 (*f)[4]) {
-    const size_t portions = 8 / n_halves;
     PI_KEEP_LOOP
     for (size_t b = 0; b < 4; b++) {
-        pi_prefetch_part(group, sizeof *group, 4 * first + b, portions, near, far);
+        pi_prefetch_line(group->scale[b], fetch, far);
         __m256i isum[2][4];
-        block_dot(group, b, first, n_halves, x, n_tokens, isum);
+        block_dot(group, b, first, n_halves, x, n_tokens, fetch, far, isum);
         for (size_t h = 0; h < n_halves; h++) {
             const __m256 scale_f32x8 = _mm256_cvtph_ps(
                 _mm_load_si128((const __m128i *)(const void *)&group->scale[b][8 * (first + h)]));
@@ -35,7 +36,7 @@ PI_INLINE void halves_dot(const GROUP *group, const size_t first, const size_t n
 }
 
 PI_INLINE void group_dot(const GROUP *group, const struct pi_a8_group *x, const size_t n_tokens,
-                         size_t near, size_t far, row_sums *sums) {
+                         const bool fetch, size_t far, row_sums *sums) {
     const size_t n_halves = n_tokens <= 2 ? 2 : 1;
     for (size_t first = 0; first < 2; first += n_halves) {
         __m256 f[2][4];
@@ -44,7 +45,7 @@ PI_INLINE void group_dot(const GROUP *group, const struct pi_a8_group *x, const 
                 f[h][t] = _mm256_load_ps(sums[t] + 8 * (first + h));
             }
         }
-        halves_dot(group, first, n_halves, x, n_tokens, near, far, f);
+        halves_dot(group, first, n_halves, x, n_tokens, fetch && first == 0, far, f);
         for (size_t h = 0; h < n_halves; h++) {
             for (size_t t = 0; t < n_tokens; t++) {
                 _mm256_store_ps(sums[t] + 8 * (first + h), f[h][t]);
