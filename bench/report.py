@@ -25,7 +25,7 @@ from bench.peers.measure import Measure
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "docs" / "runs"
-REPEATS = RUNS / "repeats"  # second runs of lines near their goals
+REPEATS = RUNS / "repeats"  # further runs of a line: goal-NAME.json, goal-NAME.2.json and so on
 PLOTS = ROOT / "docs" / "plots"
 KV_TYPES = RUNS / "quality" / "kv-types.json"
 SERVING = RUNS / "serving.json"
@@ -59,10 +59,11 @@ def load_runs(folder: Path = RUNS) -> tuple[Runs, Runs, Runs]:
 
 
 def goal_table(goals: Runs, repeats: Runs | None = None) -> str:
-    """Goal and figure of every line; of a repeated one both figures, and their median counts."""
-    rows = []
+    """Goal and figure of every line; of a repeated one every figure, and their median counts."""
+    rows, repeats = [], repeats or {}
     for line in LINES:
-        runs = [found[line.name] for found in (goals, repeats or {}) if line.name in found]
+        runs = [goals[line.name]] if line.name in goals else []
+        runs += [run for name, run in sorted(repeats.items()) if name.split(".")[0] == line.name]
         for same in zip(*(verdicts(line, run) for run in runs), strict=True):
             reached = [written(verdict.reached, verdict.unit) for verdict in same]
             middle = statistics.median(verdict.reached for verdict in same)
@@ -73,7 +74,7 @@ def goal_table(goals: Runs, repeats: Runs | None = None) -> str:
                     line.what,
                     verdict.what,
                     f"{sign} {written(verdict.goal, verdict.unit)}",
-                    " and ".join(reached),
+                    ", ".join(reached),
                     "yes" if verdict.held else "**no**",
                 ]
             )

@@ -41,8 +41,9 @@ def test_tables() -> None:
     )
     text = report.goal_table({"decode-q4_0": run_of("tg128")})
     assert "| >= 93.0% | 47.5% | **no** |" in text
-    again = report.goal_table({"decode-q4_0": run_of("tg128")}, {"decode-q4_0": run_of("tg128")})
-    assert "| >= 93.0% | 47.5% and 47.5% | **no** |" in again
+    others = {f"decode-q4_0{n}": run_of("tg128") for n in ("", ".2")} | {"another": {}}
+    again = report.goal_table({"decode-q4_0": run_of("tg128")}, others)
+    assert "| >= 93.0% | 47.5%, 47.5%, 47.5% | **no** |" in again
     assert report.end_to_end({}) == report.goal_table({}) == ""
 
 
