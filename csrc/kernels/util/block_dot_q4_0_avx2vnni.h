@@ -1,5 +1,6 @@
 /* Integer dots of one q4_0 block with vpdpbusd: 8 or 16 rows (halves of a panel) x n_tokens.
  * The offset of the weights, -8, is in the start value. */
+#include "kernels/util/nibbles_q4_0_avx2.h"
 #include "kernels/util/x86_broadcast256.h"
 #include "kernels/util/x86_prefetch.h"
 #include "kernels/util/x86_sum_dpbusd256.h"
@@ -10,7 +11,6 @@
 PI_INLINE void block_dot(const GROUP *group, size_t b, const size_t first, const size_t n_halves,
                          const struct pi_a8_group *x, const size_t n_tokens, const bool fetch,
                          size_t far, __m256i (*isum)[4]) {
-    const __m256i mask = _mm256_set1_epi8(15);
     for (size_t t = 0; t < n_tokens; t++) {
         isum[0][t] = isum[1][t] = pi_broadcast4_256(&x[t].start_q4[b]);
     }
@@ -19,12 +19,7 @@ PI_INLINE void block_dot(const GROUP *group, size_t b, const size_t first, const
         pi_prefetch_line(group->q[b][j], fetch, far);
         __m256i low_u8x32[2];
         __m256i high_u8x32[2];
-        for (size_t h = 0; h < n_halves; h++) {
-            const __m256i line =
-                _mm256_load_si256((const __m256i *)(const void *)group->q[b][j][8 * (first + h)]);
-            low_u8x32[h] = _mm256_and_si256(line, mask);
-            high_u8x32[h] = _mm256_and_si256(_mm256_srli_epi16(line, 4), mask);
-        }
+        pi_unpack_line_q4_0(group, b, j, first, n_halves, low_u8x32, high_u8x32);
         for (size_t t = 0; t < n_tokens; t++) {
             const int8_t *q = x[t].q + PI_BLOCK_INPUTS * b + 4 * j;
             const __m256i front = pi_broadcast4_256(q);
