@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench.kernel_rate import PANEL_BYTES, SLOT_BOUND
 from bench.rates import random_blocks, record
 from bench.shapes import SHAPES, Shape
-from pyinfer._kernels.kernels import FORMATS, Kernels, available_isas, format_info
+from pyinfer._kernels.kernels import FORMATS, Kernels, aligned_empty, available_isas, format_info
 from pyinfer._kernels.runtime import Runtime
 
 N_TOKENS = 64  # tokens of one call
@@ -40,7 +40,7 @@ def test_gemm(benchmark: BenchmarkFixture, fmt: str, model: str, isa: str) -> No
     panels = kernels.pack(fmt, rows, n_cols)
     x = np.random.default_rng(1).standard_normal((n_tokens, n_cols), dtype=np.float32)
     tiles = kernels.act_a8(x, 8) if info.quantized else x
-    out = np.empty((n_tokens, 16 * n_panels), dtype=np.float32)
+    out = aligned_empty((n_tokens, 16 * n_panels), np.float32)
     benchmark.group = f"gemm {fmt} {model}"
     runtime = Runtime(isa, 1)
     peaks: list[float] = []
