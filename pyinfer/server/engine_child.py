@@ -151,14 +151,18 @@ class EngineChild:
         if engine.counters.steps != self._steps:
             self._steps = engine.counters.steps
             self._step_tokens.append(engine.counters.step_tokens)
+        # One message: each wakes two threads of the server, which take a core from the next step.
+        said: list[Snapshot | Event] = []
         if now - self._stats_at >= STATS_SECONDS or not self._busy:
             self._stats_at = now
             self._stats = _stats(engine)
             tokens, self._step_tokens = self._step_tokens, []
-            self._send(Snapshot(self._stats, resident_bytes(), 0.0, tokens))
-        if self._events:  # after the counts: who reads metrics after an answer finds it counted
-            events, self._events = self._events, []
-            self._send(events)
+            said.append(Snapshot(self._stats, resident_bytes(), 0.0, tokens))
+        # After the counts: who reads metrics after an answer finds it counted.
+        said += self._events
+        self._events.clear()
+        if said:
+            self._send(said)
 
     def _beat(self) -> None:
         """Tell the server that the process lives and whether the engine makes progress."""

@@ -2,7 +2,8 @@
 
 The server sends one :class:`LoadOrder`, then requests and cancellations, None to end. The process
 answers with :class:`Loading`, then :class:`Ready` or :class:`LoadFailed`, then lists of engine
-events (those of a step together) and a :class:`Snapshot` now and then.
+events (those of a step together, now and then with a :class:`Snapshot` before them) and, without
+any step, a :class:`Snapshot` now and then.
 """
 
 from __future__ import annotations
@@ -99,4 +100,4 @@ class Snapshot:
 
 
 ToChild = LoadOrder | Request | Cancel | None
-FromChild = Loading | Ready | LoadFailed | Snapshot | list[Event]
+FromChild = Loading | Ready | LoadFailed | Snapshot | list[Snapshot | Event]

@@ -184,8 +184,11 @@ class EngineProcess:
         self._heard = time.monotonic()
         for message in messages:
             if isinstance(message, list):
-                for event in message:
-                    self._deliver(event)
+                for part in message:
+                    if isinstance(part, Snapshot):
+                        self._note(part)
+                    else:
+                        self._deliver(part)
             else:
                 self._note(message)
 

@@ -66,7 +66,8 @@ class Answer:
         self._released = released
         self._events: deque[tuple[int, Event]] = deque()
         self._ready: deque[AnswerEvent] = deque()
-        self._arrived = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None  # of the reader, for the next event
         self._choices: dict[int, int] = {}  # index -> request id of those that run
         self._readers = [
             AnswerReader(lease.served, spec, prepared, index, lease.load_ns)
@@ -108,7 +109,7 @@ class Answer:
             self._note_end(event)
         if not self._left:
             self._events.append((index, event))
-            self._arrived.set()
+            self._wake()
         if not self._choices and isinstance(event, End | Failed):
             self._finish(now)
 
@@ -122,8 +123,7 @@ class Answer:
         if not record.first_token_ns:
             record.first_token_ns = now - record.arrived_ns
             if self._spec.deadline_seconds is not None:
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(self._spec.deadline_seconds, self._expire)
+                self._timer = self._loop.call_later(self._spec.deadline_seconds, self._expire)
 
     def _note_end(self, event: End | Failed) -> None:
         record = self.record
@@ -168,7 +168,7 @@ class Answer:
         for index in list(self._choices):
             self._events.append((index, Failed(0, error)))
         self.record.reason, self.record.error = "error", error.code
-        self._arrived.set()
+        self._wake()
         self._cancel_choices()
 
     def __aiter__(self) -> Answer:
@@ -179,10 +179,16 @@ class Answer:
             if not self._open:
                 raise StopAsyncIteration
             while not self._events:
-                self._arrived.clear()
-                await self._arrived.wait()
+                # A bare future: an event of asyncio costs several times as much per token.
+                self._waiter = self._loop.create_future()
+                await self._waiter
             self._ready.extend(self._read(*self._events.popleft()))
         return self._ready.popleft()
+
+    def _wake(self) -> None:
+        """Let the reader go on; there is at most one."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _read(self, index: int, event: Event) -> list[AnswerEvent]:
         reader = self._readers[index]

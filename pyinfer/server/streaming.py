@@ -27,6 +27,9 @@ PING_SECONDS = 10.0
 _LOG = logging.getLogger("pyinfer.server")
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
+# Kept: ``json.dumps`` makes an encoder for each call that does not take its defaults.
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 Result = TypeVar("Result")
 
 
@@ -195,10 +198,10 @@ async def _end(task: asyncio.Future[Any]) -> None:
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _encode_json(value).encode() + b"\n"
 
 
 def _event(value: str | dict[str, Any]) -> bytes:
     if not isinstance(value, str):
-        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        value = _encode_json(value)
     return b"data: " + value.encode() + b"\n\n"
