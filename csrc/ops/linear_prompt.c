@@ -19,11 +19,17 @@ size_t pi_linear_prompt_scratch_bytes(void) {
     return 2 * TOKEN_BLOCK * BLOCK_STRIDE * sizeof(float) + 4 * PI_LINE_BYTES;
 }
 
+/* Panels of the widest register tile: blocks are whole multiples of it. */
+static size_t gemm_tile_panels(const struct pi_weight *weight) {
+    return pi_qtype_of(weight->format)->quantized ? 2 : 3;
+}
+
 static size_t gemm_block_panels(const struct pi_weight *weight, size_t n_workers) {
+    const size_t tile = gemm_tile_panels(weight);
     size_t panels = L2_BLOCK_BYTES / pi_weight_panel_bytes(weight);
     panels = pi_min_size(panels, pi_ceil_div(weight->n_panels, n_workers));
-    panels = pi_min_size(panels, MAX_BLOCK_PANELS) & ~(size_t)1;
-    return panels < 2 ? 2 : panels;
+    panels = pi_min_size(panels, MAX_BLOCK_PANELS) / tile;
+    return panels < 1 ? tile : panels * tile;
 }
 
 /* Panels [first, first + count) times up to TOKEN_BLOCK tokens from `tile` on, into out. */
@@ -140,7 +146,9 @@ void pi_gate_up_prompt(const struct pi_step *step, const struct pi_op *op,
     const struct pi_weight *weight = &op->u.linear.part[0];
     const bool groups = op->u.linear.hidden_out;
     const size_t block = gemm_block_panels(weight, worker->n_workers);
-    const size_t panels = groups ? GROUP_PANELS : block < 4 ? 2 : block / 4 * 2;
+    const size_t tile = gemm_tile_panels(weight);
+    const size_t half = block < 2 * tile ? tile : block / (2 * tile) * tile;
+    const size_t panels = groups ? GROUP_PANELS : half;
     const struct pi_split split = {pi_ceil_div(weight->n_panels, panels), 1, 1};
     const size_t bytes = TOKEN_BLOCK * BLOCK_STRIDE * sizeof(float);
     const struct gate_up g = {.step = step,

@@ -70,6 +70,8 @@ enum pi_kv_format { PI_KV_F16 = 0, PI_KV_F32, PI_KV_Q8_0, PI_KV_FORMAT_COUNT };
 /* Into L2 and beyond; never faults. */
 #define PI_PREFETCH_L2(address) __builtin_prefetch((address), 0, 2)
 #define PI_UNUSED __attribute__((unused))
+/* The compiler forgets where a pointer came from: what was loaded through it is loaded again. */
+#define PI_HIDE(pointer) __asm__ volatile("" : "+r"(pointer))
 #define PI_PRAGMA(text) _Pragma(#text)
 #define PI_UNROLL(n) PI_PRAGMA(GCC unroll n)
 

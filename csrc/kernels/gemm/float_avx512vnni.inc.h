@@ -1,5 +1,5 @@
-/* Template: float GEMM, a register tile of 2 panels (32 rows) x 8 tokens: 16 independent fma chains
- * cover latency x ports, one broadcast feeds two of them.
+/* Template: float GEMM, a register tile of 3 panels (48 rows) x 8 tokens. The 24 independent fma chains
+ * cover latency x ports, and each broadcast, which takes slots of the vector registers, feeds three.
  *
  * Parameters:
  *   NAME    exported symbol
@@ -8,11 +8,13 @@
 
 pi_gemm_fn NAME;
 
+#define PANELS 3
+
 PI_INLINE void run(const struct pi_gemm_args *a, size_t tile, size_t panel, size_t n_panels) {
     const float *x = (const float *)a->x + tile * PI_TILE_TOKENS * a->x_stride;
     const uint8_t *w = a->w + panel * a->panel_stride;
     float *out = a->out + tile * PI_TILE_TOKENS * a->out_stride + panel * PI_PANEL_ROWS;
-    __m512 f_f32x16[2][PI_TILE_TOKENS];
+    __m512 f_f32x16[PANELS][PI_TILE_TOKENS];
     for (size_t p = 0; p < n_panels; p++) {
         for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
             f_f32x16[p][t] = a->accumulate
@@ -20,15 +22,17 @@ PI_INLINE void run(const struct pi_gemm_args *a, size_t tile, size_t panel, size
                                  : _mm512_setzero_ps();
         }
     }
-    for (size_t g = 0; g < a->n_groups; g++, x += PI_GROUP_INPUTS) {
-        const pi_float_group *group[2] = {
-            (const pi_float_group *)(const void *)w + g,
-            (const pi_float_group *)(const void *)(w + (n_panels - 1) * a->panel_stride) + g};
+    for (size_t g = 0; g < a->n_groups; g++, x += PI_GROUP_INPUTS, w += sizeof(pi_float_group)) {
         for (size_t line = 0; line < PI_GROUP_INPUTS / PI_LINE_INPUTS; line++) {
             for (size_t i = 0; i < PI_LINE_INPUTS; i++) {
-                __m512 w_f32x16[2];
+                const uint8_t *first = w;
+                /* Lines are loaded again for each input: held over both, they would push sums out of
+                 * the registers. */
+                PI_HIDE(first);
+                __m512 w_f32x16[PANELS];
                 for (size_t p = 0; p < n_panels; p++) {
-                    w_f32x16[p] = pi_float_weight(group[p], line, i);
+                    const void *group = first + p * a->panel_stride;
+                    w_f32x16[p] = pi_float_weight((const pi_float_group *)group, line, i);
                 }
                 for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
                     const __m512 x_f32x16 =
@@ -50,7 +54,10 @@ PI_INLINE void run(const struct pi_gemm_args *a, size_t tile, size_t panel, size
 void NAME(const struct pi_gemm_args *a) {
     for (size_t tile = 0; tile < a->n_tiles; tile++) {
         size_t panel = 0;
-        for (; panel + 2 <= a->n_panels; panel += 2) {
+        for (; panel + PANELS <= a->n_panels && panel + 4 != a->n_panels; panel += PANELS) {
+            run(a, tile, panel, PANELS);
+        }
+        for (; panel + 2 <= a->n_panels; panel += 2) { /* four are two pairs */
             run(a, tile, panel, 2);
         }
         if (panel < a->n_panels) {
@@ -59,4 +66,5 @@ void NAME(const struct pi_gemm_args *a) {
     }
 }
 
+#undef PANELS
 #undef NAME
