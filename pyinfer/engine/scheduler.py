@@ -193,7 +193,7 @@ class Scheduler:
 
         The oldest is never starved, and a short prompt need not wait for a long one.
         """
-        budget = self._pacer.chunk(decoding)
+        budget = self._pacer.chunk(decoding, len(prompts))
         oldest, others = prompts[0], sorted(prompts[1:], key=_pending)
         wanted = {oldest: min(oldest.pending, budget - budget // 2)}
         left = budget - wanted[oldest]

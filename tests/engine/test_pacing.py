@@ -33,8 +33,9 @@ def test_a_limit_of_time_shortens_long_steps() -> None:
     ("read", "token"), [(60_000_000, 9_000_000), (60_000_000, 500_000), (300_000, 2_000)]
 )
 @pytest.mark.parametrize("decoding", [1, 4, 40])
-def test_a_step_beside_answers_costs_at_most_about_two(
-    read: int, token: int, decoding: int
+@pytest.mark.parametrize("prompts", [1, 3])
+def test_each_prompt_beside_answers_costs_about_a_step_without(
+    read: int, token: int, decoding: int, prompts: int
 ) -> None:
     pacer = Pacer(512)
     pacer.observe(0, 100, cost(0, 100, read, token))
@@ -43,16 +44,23 @@ def test_a_step_beside_answers_costs_at_most_about_two(
     alone = cost(decoding, 0, read, token)
     ratios, chunks = [], []
     for _ in range(100):
-        chunk = pacer.chunk(decoding)
+        chunk = pacer.chunk(decoding, prompts)
         chunks.append(chunk)
         spent = cost(decoding, chunk, read, token)
         pacer.observe(decoding, chunk, spent)
         ratios.append(spent / alone)
     assert min(chunks) >= SMALLEST_CHUNK
     late = [r for r, c in zip(ratios, chunks, strict=True) if c > SMALLEST_CHUNK][20:]
-    assert all(ratio < 2.3 for ratio in late)
+    assert all(ratio < 1 + 1.3 * prompts for ratio in late)
     if chunks[-1] > SMALLEST_CHUNK and chunks[-1] + decoding < 500:
-        assert ratios[-1] > 1.5  # and the room is used
+        assert ratios[-1] > 1 + 0.5 * prompts  # and the room is used
+
+
+def test_only_so_many_prompts_lengthen_a_step() -> None:
+    pacer = Pacer(512)
+    pacer.observe(0, 100, 100 * 10**6)
+    pacer.observe(4, 0, 16 * 10**6)
+    assert [pacer.chunk(4, prompts) for prompts in (1, 2, 8, 60)] == [16, 32, 128, 128]
 
 
 def test_chunks_leave_room_for_the_answers() -> None:
