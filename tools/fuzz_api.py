@@ -53,16 +53,21 @@ def fuzz(url: str, requests: int, number: int = 0) -> Findings:
     url : str
         Of the server.
     requests : int
+        At least so many.
     number : int
-        Seed of the generator.
+        Seed of the generator; each turn takes the next one.
     """
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     operations = [result.ok() for result in schema.get_all_operations()]
-    each = max(1, -(-requests // (2 * len(operations))))
-    findings = Findings()
-    for operation in operations:
-        for mode in GenerationMode:
-            _fuzz_one(operation, mode, each, number, findings)
+    findings, before = Findings(), -1
+    # Operations with few different requests run out of them; the others take more turns then.
+    while before < findings.requests < requests:
+        before = findings.requests
+        each = -(-(requests - before) // (2 * len(operations)))
+        for operation in operations:
+            for mode in GenerationMode:
+                _fuzz_one(operation, mode, each, number, findings)
+        number += 1
     return findings
 
 
