@@ -18,8 +18,6 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-from bench.gguf_metadata import add_metadata
-
 from .vocabulary import (
     BOS_ID,
     EOS_ID,
@@ -275,6 +273,21 @@ def gguf_metadata(config: Mapping[str, Any], vocabulary: bool = True) -> dict[st
     if vocabulary:
         return metadata | gguf_vocabulary(config["vocab_size"])
     return metadata | {"tokenizer.ggml.model": "none"}
+
+
+def add_metadata(writer: gguf.GGUFWriter, metadata: Mapping[str, Any]) -> None:
+    """Add keys with the value types that llama.cpp uses: uint32, float32, bool, string, array."""
+    for key, value in metadata.items():
+        if isinstance(value, bool):
+            writer.add_bool(key, value)
+        elif isinstance(value, int):
+            writer.add_uint32(key, value)
+        elif isinstance(value, float):
+            writer.add_float32(key, value)
+        elif isinstance(value, str):
+            writer.add_string(key, value)
+        else:
+            writer.add_array(key, value)
 
 
 def write_gguf(

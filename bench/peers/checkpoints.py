@@ -25,7 +25,6 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-from bench.gguf_metadata import add_metadata
 from bench.shapes import SHAPES, Shape
 from pyinfer.convert.tokenizer_files import tokenizer_json
 from pyinfer.text.split_pattern import GGUF_SPLITS
@@ -193,7 +192,17 @@ def write_gguf(path: Path, shape: str, fmt: str, vocabulary: Vocabulary, seed: i
         "qwen2.attention.layer_norm_rms_epsilon": 1e-6,
         **vocabulary.gguf_metadata(s.V),
     }
-    add_metadata(writer, metadata)
+    for key, value in metadata.items():
+        if isinstance(value, bool):
+            writer.add_bool(key, value)
+        elif isinstance(value, int):
+            writer.add_uint32(key, value)
+        elif isinstance(value, float):
+            writer.add_float32(key, value)
+        elif isinstance(value, str):
+            writer.add_string(key, value)
+        else:
+            writer.add_array(key, value)
     plan = [(t, "f32" if len(t.shape) == 1 else fmt) for t in tensors(shape)]
     for t, kind in plan:
         qtype = gguf.GGMLQuantizationType[kind.upper()]

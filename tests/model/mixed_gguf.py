@@ -9,11 +9,11 @@ from typing import Any
 import gguf
 import numpy as np
 
-from bench.gguf_metadata import add_metadata
 from pyinfer._kernels.kernels import Kernels
 
 from ..checkpoints import (
     Weights,
+    add_metadata,
     gguf_metadata,
     gguf_tensor_name,
     random_weights,
