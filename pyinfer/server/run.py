@@ -79,8 +79,8 @@ async def _serve(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=CLOSE_SECONDS,
     )
-    server = _Server(config, app, service)
-    announce(start_line(settings, listener, app.state.default_model))
+    line = start_line(settings, listener, app.state.default_model)
+    server = _Server(config, app, service, lambda: announce(line))
     await server.serve(sockets=[listener])
     if server.failure is not None:
         raise server.failure
@@ -145,9 +145,11 @@ class _Server(uvicorn.Server):
         Exit status.
     """
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, service: Service) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, service: Service, announce: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._app, self._service = app, service
+        self._app, self._service, self._announce = app, service, announce
         self._ending: list[asyncio.Task[None]] = []
         self.failure: BaseException | None = None
         self.status = 0
@@ -165,8 +167,13 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; a model that cannot be loaded at the start ends the server."""
+        """Listen; a model that cannot be loaded at the start ends the server.
+
+        It is announced when signals are ours: who reads it may send one at once.
+        """
         await super().startup(sockets)
+        if self.started:
+            self._announce()
         started: asyncio.Task[None] = self._app.state.started
         started.add_done_callback(self._started)
 
