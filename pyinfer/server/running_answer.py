@@ -179,7 +179,7 @@ class Answer:
             if not self._open:
                 raise StopAsyncIteration
             while not self._events:
-                # A bare future: an event of asyncio costs several times as much per token.
+                # A bare future: there is one reader, and an event of asyncio keeps a queue of them.
                 self._waiter = self._loop.create_future()
                 await self._waiter
             self._ready.extend(self._read(*self._events.popleft()))
