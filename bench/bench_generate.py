@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pyinfer._kernels.runtime import cpu_name
-from pyinfer.load.loader import LoadedModel, load_model
+from pyinfer.checkpoint.loader import LoadedModel, load_model
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.model.step import LOGITS_LAST, Span
 

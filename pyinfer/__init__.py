@@ -21,12 +21,10 @@ import sys
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyinfer._kernels.runtime import Runtime
-    from pyinfer.answer import Chunk, Generation, Timings, Usage
     from pyinfer.engine.params import SamplingParams
     from pyinfer.errors import (
         CancelledError,
@@ -43,7 +41,8 @@ if TYPE_CHECKING:
     from pyinfer.llm import LLM
     from pyinfer.loading import load
     from pyinfer.model_info import ModelInfo
-    from pyinfer.streams import AsyncTextStream, TextStream
+    from pyinfer.requests.answer import Chunk, Generation, Timings, Usage
+    from pyinfer.requests.streams import AsyncTextStream, TextStream
 
 __version__ = "0.1.0"
 
@@ -64,8 +63,8 @@ _HOME = {
         ),
         "pyinfer.errors",
     ),
-    **dict.fromkeys(("Chunk", "Generation", "Timings", "Usage"), "pyinfer.answer"),
-    **dict.fromkeys(("AsyncTextStream", "TextStream"), "pyinfer.streams"),
+    **dict.fromkeys(("Chunk", "Generation", "Timings", "Usage"), "pyinfer.requests.answer"),
+    **dict.fromkeys(("AsyncTextStream", "TextStream"), "pyinfer.requests.streams"),
     "LLM": "pyinfer.llm",
     "ModelInfo": "pyinfer.model_info",
     "Runtime": "pyinfer._kernels.runtime",
@@ -110,22 +109,6 @@ if not _is_compiled(Path(__path__[0])):
         if _is_compiled(_folder) and (_folder / "__init__.py").exists():
             __path__[:] = [str(_folder)]
             break
-
-
-class _Package(ModuleType):
-    """This module, with one name protected.
-
-    Importing the subpackage ``pyinfer.load`` binds it to this module under the name ``load``, which
-    would hide the function :func:`load`. ``from pyinfer.load.x import y`` works all the same.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name == "load" and isinstance(value, ModuleType):
-            return
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

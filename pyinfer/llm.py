@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyinfer.answer import AnswerBuilder, Generation
 from pyinfer.config import GenerationDefaults
 from pyinfer.engine.engine import Engine
 from pyinfer.engine.messages import End, Failed, PromptLogits, Request
@@ -18,9 +17,10 @@ from pyinfer.engine.worker import EngineWorker
 from pyinfer.errors import RequestError
 from pyinfer.model.step import CancelSignal, StepModel
 from pyinfer.model_info import ModelInfo
-from pyinfer.preset import Messages, Preset
-from pyinfer.request_rules import hook_factory
-from pyinfer.streams import AsyncTextStream, Job, PromptProgress, TextStream
+from pyinfer.requests.answer import AnswerBuilder, Generation
+from pyinfer.requests.preset import Messages, Preset
+from pyinfer.requests.rules import hook_factory
+from pyinfer.requests.streams import AsyncTextStream, Job, PromptProgress, TextStream
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.grammar import Grammar
 from pyinfer.text.hooks import Rules

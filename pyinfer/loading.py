@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from pyinfer._kernels.runtime import CancelFlag
+from pyinfer.checkpoint.checkpoint import FolderTokenizer, open_checkpoint
+from pyinfer.checkpoint.loader import LoadedModel, Progress, load_model
 from pyinfer.config import GenerationDefaults, ModelConfig
 from pyinfer.engine.engine import Engine
 from pyinfer.engine.hooks import HookFactory
 from pyinfer.engine.worker import EngineWorker
 from pyinfer.errors import ModelFormatError
 from pyinfer.llm import LLM
-from pyinfer.load.checkpoint import FolderTokenizer, open_checkpoint
-from pyinfer.load.loader import LoadedModel, Progress, load_model
 from pyinfer.model.model import Model
 from pyinfer.model_info import ModelInfo
-from pyinfer.preset import Preset
+from pyinfer.requests.preset import Preset
 from pyinfer.store.resolve import ResolvedModel, resolve_model
 from pyinfer.text.tokenizer import Tokenizer
 
@@ -136,7 +136,7 @@ def load_parts(resolved: ResolvedModel, *, tokenizer: bool = True, **options: An
     resolved : ResolvedModel
     tokenizer : bool
     **options
-        Of :func:`pyinfer.load.loader.load_model`; the errors are the same.
+        Of :func:`pyinfer.checkpoint.loader.load_model`; the errors are the same.
     """
     source = resolved.path
     started = time.perf_counter_ns()

@@ -16,7 +16,7 @@ WITHOUT_MODEL = (
     "pyinfer.store.names",
     "pyinfer.cli.quantities",
 )
-WITH_MODEL = ("pyinfer", "pyinfer.llm", "pyinfer.loading", "pyinfer.streams")
+WITH_MODEL = ("pyinfer", "pyinfer.llm", "pyinfer.loading", "pyinfer.requests.streams")
 
 
 @pytest.mark.parametrize("name", [*WITHOUT_MODEL, *WITH_MODEL])

@@ -25,11 +25,18 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # Who may import whom inside pyinfer: the first part of a module's name (or its file at the top) ->
 # what it may use besides itself. What is not listed may be used by nobody.
 BASE = {"errors", "config"}
-MIDDLE = {*BASE, "machine", "_kernels", "model", "quant", "load", "engine", "text", "model_info"}
-LIBRARY = {
-    *MIDDLE, "answer", "request_rules", "streams", "preset", "llm", "loading", "store", "diagnose",
-    "convert", "eval",
-}  # fmt: skip
+MIDDLE = {
+    *BASE,
+    "machine",
+    "_kernels",
+    "model",
+    "quant",
+    "checkpoint",
+    "engine",
+    "text",
+    "model_info",
+}
+LIBRARY = {*MIDDLE, "requests", "llm", "loading", "store", "diagnose", "convert", "eval"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "config": BASE,
@@ -39,22 +46,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "text": {"errors"},
     "quant": {*BASE, "_kernels"},
     "model": {*BASE, "machine", "_kernels"},
-    "load": {*BASE, "machine", "_kernels", "model", "quant"},
+    "checkpoint": {*BASE, "machine", "_kernels", "model", "quant"},
     "engine": {*BASE, "_kernels", "model"},
-    "answer": MIDDLE,
-    "request_rules": MIDDLE,
-    "streams": LIBRARY,
-    "preset": {*BASE, "engine", "store"},
+    "store": {*BASE, "machine", "checkpoint"},
+    "requests": {*MIDDLE, "store"},
     "llm": LIBRARY,
     "loading": LIBRARY,
-    "store": {*BASE, "machine", "load"},
     "diagnose": LIBRARY,
     "convert": LIBRARY,
     "eval": LIBRARY,
     "pyinfer": LIBRARY,
     # The programs: everything but the kernels and the models.
-    "server": {*LIBRARY, "pyinfer"} - {"_kernels", "model"},
-    "cli": {*LIBRARY, "pyinfer", "server"} - {"_kernels", "model"},
+    "serving": {*LIBRARY, "pyinfer"} - {"_kernels", "model"},
+    "server": {*LIBRARY, "pyinfer", "serving"} - {"_kernels", "model"},
+    "cli": {*LIBRARY, "pyinfer", "serving", "server"} - {"_kernels", "model"},
     "generate": {"cli"},
     "__main__": {"cli"},
 }
@@ -68,7 +73,7 @@ CROSS_TESTS = {
     "tests/model/test_poison.py",  # NaN in every kind of tensor
     "tests/server/page/test_browser.py",  # the scripts of the page together
     "tests/server/page/test_markdown.py",  # modules of the page that are not Python
-    "tests/load/test_corpus.py",  # every file of tests/corpus
+    "tests/checkpoint/test_corpus.py",  # every file of tests/corpus
     "tests/tools/test_soak.py",  # a tool, not the package
     "tests/text/test_hostile_files.py",  # tokenizer files of both kinds
     "tests/test_docs.py",

@@ -23,12 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 import pyinfer
+from pyinfer.checkpoint.checkpoint import open_checkpoint
 from pyinfer.convert.requantize import requantize
 from pyinfer.convert.to_gguf import folder_to_gguf
 from pyinfer.eval.perplexity import Estimate, score
 from pyinfer.eval.subject import Subject
 from pyinfer.eval.windows import halves, text_tokens
-from pyinfer.load.checkpoint import open_checkpoint
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.quant.plan import FileRules
 from tools.train_demo.generate import held_out

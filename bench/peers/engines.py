@@ -32,9 +32,9 @@ class Pyinfer:
 
     def __init__(self, path: str, threads: int, context: int, sequences: int) -> None:
         from bench.peers.watch import LimitWatch
+        from pyinfer.checkpoint.loader import MAX_POOL_CONTEXTS, load_model
         from pyinfer.diagnose.bench import model_workload
         from pyinfer.diagnose.limits import read_buffer
-        from pyinfer.load.loader import MAX_POOL_CONTEXTS, load_model
 
         # The loader's pool holds a few sequences of the full context.
         pool = -(-sequences * (context + 64) // MAX_POOL_CONTEXTS)

@@ -25,8 +25,8 @@ import numpy as np
 
 import pyinfer
 from bench.peers.checkpoints import write_folder
+from pyinfer.checkpoint.loader import load_model
 from pyinfer.diagnose.stepping import Stepper
-from pyinfer.load.loader import load_model
 from pyinfer.loading import load
 from pyinfer.model.model import Model
 

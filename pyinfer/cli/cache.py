@@ -34,7 +34,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List or clean."""
-    from pyinfer.load.packed_cache import PackedCache, default_folder
+    from pyinfer.checkpoint.packed_cache import PackedCache, default_folder
 
     cache = PackedCache(options.folder or default_folder())
     if options.action == "clean":

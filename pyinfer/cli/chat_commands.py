@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyinfer.cli.chat_session import load_session, save_session
 from pyinfer.errors import ModelNotFoundError, UsageError
-from pyinfer.preset import OPTION_FIELDS
+from pyinfer.requests.preset import OPTION_FIELDS
 
 if TYPE_CHECKING:
     from pyinfer.cli.chat import Chat

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pyinfer import LLM, Generation
-    from pyinfer.answer import Chunk
+    from pyinfer.requests.answer import Chunk
     from pyinfer.text.grammar import Grammar
 
 Progress = Callable[[int, int, int], None]

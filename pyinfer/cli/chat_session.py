@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pyinfer.checkpoint.json_file import read_json_object
 from pyinfer.errors import ModelFormatError, ModelNotFoundError
-from pyinfer.load.json_file import read_json_object
 from pyinfer.store.durable import make_folder, storage_errors, write_file
 from pyinfer.store.names import check_file_name
 from pyinfer.store.places import store_root

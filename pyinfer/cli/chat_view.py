@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 from pyinfer.cli.terminal import put, visible
 
 if TYPE_CHECKING:
-    from pyinfer.answer import Chunk
+    from pyinfer.requests.answer import Chunk
 
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _ERASE_BELOW = "\x1b[J"

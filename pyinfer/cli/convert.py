@@ -43,7 +43,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Convert and report."""
-    from pyinfer.load.checkpoint import open_checkpoint
+    from pyinfer.checkpoint.checkpoint import open_checkpoint
     from pyinfer.store.resolve import resolve_model
 
     model = resolve_model(options.source)

@@ -17,7 +17,7 @@ from pyinfer.errors import UsageError
 
 if TYPE_CHECKING:
     from pyinfer import LLM, SamplingParams, TextStream
-    from pyinfer.streams import PromptProgress
+    from pyinfer.requests.streams import PromptProgress
 
 DESCRIPTION = "Answer one prompt and stream the text. Without --model the embedded model runs."
 

@@ -147,7 +147,7 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal comes."""
     check_extra()
-    from pyinfer.server.settings import ServerSettings
+    from pyinfer.serving.settings import ServerSettings
 
     model = options.model or (f"hf:{options.hf_repo}" if options.hf_repo else None)
     budget = options.reasoning_budget

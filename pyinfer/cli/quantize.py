@@ -44,8 +44,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Quantize and report."""
+    from pyinfer.checkpoint.checkpoint import open_checkpoint
     from pyinfer.convert.requantize import requantize
-    from pyinfer.load.checkpoint import open_checkpoint
     from pyinfer.quant.plan import FileRules, parse_override
     from pyinfer.store.resolve import resolve_model
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pyinfer.cli.durations import go_duration
 
 if TYPE_CHECKING:
-    from pyinfer.answer import Generation
     from pyinfer.model_info import ModelInfo
+    from pyinfer.requests.answer import Generation
 
 
 def verbose_lines(info: ModelInfo, result: Generation, bandwidth: float) -> list[str]:

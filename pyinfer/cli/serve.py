@@ -96,7 +96,7 @@ def add_access_options(group: argparse._ArgumentGroup) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal comes."""
     check_extra()
-    from pyinfer.server.settings import ServerSettings
+    from pyinfer.serving.settings import ServerSettings
 
     settings = ServerSettings.from_environment(
         **_given(
@@ -136,8 +136,8 @@ def run(options: argparse.Namespace) -> int:
 
 def start(options: argparse.Namespace, settings: Any, **http: Any) -> int:
     """Serve with these settings; keys come from the options and the environment."""
-    from pyinfer.server.http_settings import HttpSettings, read_keys
-    from pyinfer.server.run import serve
+    from pyinfer.server.http.run import serve
+    from pyinfer.server.http.settings import HttpSettings, read_keys
 
     keys = list(options.api_key or ())
     if (from_environment := os.environ.get("PYINFER_API_KEY")) and not keys:
@@ -193,7 +193,7 @@ def _budget(text: str) -> int:
 
 def _duration(text: str) -> float:
     from pyinfer.errors import RequestError
-    from pyinfer.server.durations import parse_duration
+    from pyinfer.serving.durations import parse_duration
 
     try:
         return parse_duration(text, "the time")

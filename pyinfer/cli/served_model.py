@@ -10,8 +10,8 @@ from pyinfer.cli.server_client import LineStream, ServerClient
 from pyinfer.errors import EngineError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from pyinfer.answer import Chunk, Generation
     from pyinfer.cli.chat_model import Progress
+    from pyinfer.requests.answer import Chunk, Generation
 
 #: Field of SamplingParams -> Ollama's name, where they differ.
 _OPTION_NAMES = {"repetition_penalty": "repeat_penalty", "max_tokens": "num_predict"}
@@ -117,7 +117,7 @@ class ServedStream:
         return self._chunks
 
     def _read(self) -> Iterator[Chunk]:
-        from pyinfer.answer import Chunk
+        from pyinfer.requests.answer import Chunk
 
         for number, line in enumerate(self._lines):
             message = line.get("message")
@@ -143,7 +143,7 @@ class ServedStream:
         EngineError
             The stream ended early, and not because of :meth:`cancel`.
         """
-        from pyinfer.answer import Generation, Timings, Usage
+        from pyinfer.requests.answer import Generation, Timings, Usage
 
         for _ in self._chunks:
             pass

@@ -73,9 +73,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _load(options: argparse.Namespace) -> tuple[Golden, LLM]:
     import pyinfer
+    from pyinfer.checkpoint.checkpoint import open_checkpoint
     from pyinfer.convert.to_gguf import stored_float
     from pyinfer.eval.golden_file import find_golden, read_golden
-    from pyinfer.load.checkpoint import open_checkpoint
 
     with open_checkpoint(model_path(options.model)) as checkpoint:
         if options.golden is not None:

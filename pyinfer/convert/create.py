@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pyinfer.checkpoint.checkpoint import Checkpoint, open_checkpoint
 from pyinfer.convert.requantize import requantize
 from pyinfer.convert.to_gguf import folder_to_gguf
 from pyinfer.errors import ModelNotFoundError, UsageError
-from pyinfer.load.checkpoint import Checkpoint, open_checkpoint
 from pyinfer.quant.plan import MIXES, FileRules
 from pyinfer.store.adopt import adopt_file, copy_files
 from pyinfer.store.details import read_details

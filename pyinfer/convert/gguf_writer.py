@@ -2,7 +2,7 @@
 
 The header is complete before the first tensor byte is written, because names, types and sizes of
 all tensors are known from the plan; tensors then follow in order, slice by slice. What it writes
-is what :mod:`pyinfer.load.gguf` reads.
+is what :mod:`pyinfer.checkpoint.gguf` reads.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from pyinfer.checkpoint.formats import GGML_TYPES
+from pyinfer.checkpoint.gguf import DEFAULT_ALIGNMENT, MAGIC, GgufFile
+from pyinfer.checkpoint.gguf_header import ARRAY, BOOL, SCALARS, STRING, LazyStrings
 from pyinfer.convert.output_file import OutputFile
-from pyinfer.load.formats import GGML_TYPES
-from pyinfer.load.gguf import DEFAULT_ALIGNMENT, MAGIC, GgufFile
-from pyinfer.load.gguf_header import ARRAY, BOOL, SCALARS, STRING, LazyStrings
 
 VERSION = 3
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pyinfer.checkpoint.gguf_header import FLOAT32, INT32, STRING, UINT32
+from pyinfer.checkpoint.json_file import read_json_object
+from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
 from pyinfer.config import GenerationDefaults, ModelConfig, YarnScaling
 from pyinfer.convert.gguf_writer import Pair
 from pyinfer.errors import ModelUnsupportedError
-from pyinfer.load.gguf_header import FLOAT32, INT32, STRING, UINT32
-from pyinfer.load.json_file import read_json_object
-from pyinfer.load.limits import MAX_CONFIG_BYTES
 from pyinfer.quant.plan import MIXES
 
 QUANTIZATION_VERSION = 2  # of the block formats, as every writer since 2023 says

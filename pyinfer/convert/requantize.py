@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pyinfer.checkpoint.checkpoint import Checkpoint
+from pyinfer.checkpoint.formats import FLOATS
+from pyinfer.checkpoint.gguf_header import STRING, UINT32
+from pyinfer.checkpoint.gguf_shards import open_gguf
 from pyinfer.convert.gguf_writer import Pair, metadata_pairs
 from pyinfer.convert.model_pairs import file_type_pairs
 from pyinfer.convert.output_file import check_target
 from pyinfer.convert.to_gguf import Progress, Written, plan_checkpoint, stored_name, write_gguf
 from pyinfer.errors import UsageError
 from pyinfer.eval.importance_file import Means, check_inputs, read_importance
-from pyinfer.load.checkpoint import Checkpoint
-from pyinfer.load.formats import FLOATS
-from pyinfer.load.gguf_header import STRING, UINT32
-from pyinfer.load.gguf_shards import open_gguf
 from pyinfer.quant.plan import FileRules, Plan
 
 # Of the source only: the result is one file, and says itself how it was made.

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pyinfer._kernels.kernels import Kernels
+from pyinfer.checkpoint.checkpoint import Checkpoint
+from pyinfer.checkpoint.formats import TensorInfo
 from pyinfer.errors import ModelFormatError
-from pyinfer.load.checkpoint import Checkpoint
-from pyinfer.load.formats import TensorInfo
 
 # Values per slice. Small, because an interrupt waits for the slices that are under way.
 SLICE_VALUES = 1 << 20

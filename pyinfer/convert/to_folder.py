@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from pyinfer._kernels.kernels import Kernels
+from pyinfer.checkpoint.checkpoint import Checkpoint
+from pyinfer.checkpoint.formats import FLOATS, RUNS, SAFETENSORS_TYPES, TensorInfo
+from pyinfer.checkpoint.gguf_shards import open_gguf
+from pyinfer.checkpoint.safetensors import INDEX, SINGLE
 from pyinfer.config import ModelConfig, YarnScaling
 from pyinfer.convert.output_file import OutputFile, typed_errors
 from pyinfer.convert.rows import RowConverter, as_f32
 from pyinfer.convert.to_gguf import Progress, Written, stored_float
 from pyinfer.convert.tokenizer_files import tokenizer_files
 from pyinfer.errors import UsageError
-from pyinfer.load.checkpoint import Checkpoint
-from pyinfer.load.formats import FLOATS, RUNS, SAFETENSORS_TYPES, TensorInfo
-from pyinfer.load.gguf_shards import open_gguf
-from pyinfer.load.safetensors import INDEX, SINGLE
 from pyinfer.machine import default_threads
 
 MAX_SHARD_BYTES = 5_000_000_000

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pyinfer.checkpoint.checkpoint import Checkpoint, FolderTokenizer
+from pyinfer.checkpoint.formats import FLOATS
+from pyinfer.checkpoint.gguf_header import STRING
+from pyinfer.checkpoint.names import gguf_name, hf_name
 from pyinfer.convert.gguf_writer import GgufWriter, OutputTensor, Pair
 from pyinfer.convert.model_pairs import architecture_pairs, general_pairs, sampling_pairs
 from pyinfer.convert.output_file import check_target
 from pyinfer.convert.rows import RowConverter
 from pyinfer.convert.vocabulary_pairs import vocabulary_pairs
-from pyinfer.load.checkpoint import Checkpoint, FolderTokenizer
-from pyinfer.load.formats import FLOATS
-from pyinfer.load.gguf_header import STRING
-from pyinfer.load.names import gguf_name, hf_name
 from pyinfer.machine import default_threads
 from pyinfer.quant.plan import FileRules, ModelShape, Plan, plan_file
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from pyinfer.checkpoint.gguf_header import ARRAY, BOOL, STRING, UINT32
+from pyinfer.checkpoint.json_file import read_json_object
+from pyinfer.checkpoint.limits import MAX_INDEX_BYTES
 from pyinfer.convert.gguf_writer import Pair
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
-from pyinfer.load.gguf_header import ARRAY, BOOL, STRING, UINT32
-from pyinfer.load.json_file import read_json_object
-from pyinfer.load.limits import MAX_INDEX_BYTES
 from pyinfer.text.folder_tokenizer import MAX_TOKENIZER_BYTES, read_folder
 from pyinfer.text.split_pattern import QWEN2_SPLIT
 from pyinfer.text.vocabulary import AddedPiece, TokenizerParts

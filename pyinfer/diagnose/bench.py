@@ -16,11 +16,11 @@ from pathlib import Path
 
 from pyinfer._kernels.runtime import cpu_name
 from pyinfer._kernels.tensor import row_bytes
+from pyinfer.checkpoint.loader import MAX_POOL_CONTEXTS, LoadedModel, load_model
 from pyinfer.diagnose.limits import Limits, measure_limits, read_buffer
 from pyinfer.diagnose.roofline import Workload, matrix_shapes, parameter_count, workload
 from pyinfer.diagnose.stepping import Stepper
 from pyinfer.errors import InsufficientMemoryError, UsageError
-from pyinfer.load.loader import MAX_POOL_CONTEXTS, LoadedModel, load_model
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.machine import default_threads
 from pyinfer.model.model import StepLimits, cache_block_bytes

@@ -12,12 +12,12 @@ import numpy as np
 from pyinfer import machine
 from pyinfer._kernels.runtime import Runtime, available_isas, choose_isa, cpu_name
 from pyinfer._kernels.tensor import Arena, PackedTensor, packed_bytes
+from pyinfer.checkpoint.loader import model_need
 from pyinfer.config import ModelConfig
 from pyinfer.diagnose.limits import Limits, measure_limits, read_buffer
 from pyinfer.diagnose.roofline import workload
 from pyinfer.diagnose.system import level_facts, memory_facts, notable_features, thread_facts
 from pyinfer.errors import PyinferError
-from pyinfer.load.loader import model_need
 from pyinfer.model.model import Model, StepLimits
 from pyinfer.model.qwen2 import build
 from pyinfer.model.tuner import cache_file, forget

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyinfer.checkpoint.json_file import read_json_object
+from pyinfer.checkpoint.limits import MAX_INDEX_BYTES
 from pyinfer.config import ModelConfig
 from pyinfer.errors import ModelFormatError, ModelNotFoundError
-from pyinfer.load.json_file import read_json_object
-from pyinfer.load.limits import MAX_INDEX_BYTES
 
 OWN_NAME = "golden-generation.json"
 SHIPPED = Path(__file__).parent / "golden"

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyinfer._kernels.graph import Buffer, Eager
+from pyinfer.checkpoint.names import gguf_name
 from pyinfer.config import ModelConfig
 from pyinfer.errors import NumericError
 from pyinfer.eval.windows import Tokens
-from pyinfer.load.names import gguf_name
 from pyinfer.model.model import Model
 from pyinfer.model.registry import architecture
 from pyinfer.model.step import BLOCK_TOKENS, LOGITS_NONE, Span

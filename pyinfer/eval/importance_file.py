@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyinfer.checkpoint.gguf import MAGIC, GgufFile
+from pyinfer.checkpoint.gguf_header import ARRAY, STRING, UINT32
+from pyinfer.checkpoint.limits import MAX_TENSOR_NAME_BYTES, MAX_TENSORS
+from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.convert.gguf_writer import GgufWriter, OutputTensor, Pair
 from pyinfer.errors import ModelFormatError
 from pyinfer.eval.importance import Importance
-from pyinfer.load.gguf import MAGIC, GgufFile
-from pyinfer.load.gguf_header import ARRAY, STRING, UINT32
-from pyinfer.load.limits import MAX_TENSOR_NAME_BYTES, MAX_TENSORS
-from pyinfer.load.source_file import SourceFile
 
 Means = dict[str, npt.NDArray[np.float32]]
 

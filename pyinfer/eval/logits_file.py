@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.convert.output_file import OutputFile
 from pyinfer.errors import ModelFormatError
 from pyinfer.eval.perplexity import Logits, log_softmax_parts
-from pyinfer.load.source_file import SourceFile
 
 MAGIC = b"_logits_"
 _HEADER_BYTES = len(MAGIC) + 12

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pyinfer.checkpoint.loader import LoadedModel, Progress, load_model
 from pyinfer.errors import RequestError
-from pyinfer.load.loader import LoadedModel, Progress, load_model
 from pyinfer.loading import DEMO_FOLDER, read_tokenizer
 from pyinfer.model.model import Model
 from pyinfer.store.resolve import resolve_model

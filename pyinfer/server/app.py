@@ -14,19 +14,19 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 
 import pyinfer
-from pyinfer.server.errors import install_error_handlers
 from pyinfer.server.health import Draining, LoadReport
 from pyinfer.server.health import router as health
-from pyinfer.server.http_settings import HttpSettings
+from pyinfer.server.http.errors import install_error_handlers
+from pyinfer.server.http.openapi import install_document
+from pyinfer.server.http.request_log import Records, RequestLog
+from pyinfer.server.http.security import Security
+from pyinfer.server.http.settings import HttpSettings
 from pyinfer.server.llama.routes import router as llama
 from pyinfer.server.metrics import Metrics
 from pyinfer.server.ollama.routes import router as ollama
 from pyinfer.server.openai.routes import router as openai
-from pyinfer.server.openapi import install_document
 from pyinfer.server.page.routes import router as page
-from pyinfer.server.request_log import Records, RequestLog
-from pyinfer.server.security import Security
-from pyinfer.server.service import Service
+from pyinfer.serving.service import Service
 
 ROUTERS = (health, ollama, openai, llama, page)
 

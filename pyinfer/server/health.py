@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pyinfer
 from pyinfer.errors import UnavailableError
-from pyinfer.server.errors import error_response
+from pyinfer.server.http.errors import error_response
+from pyinfer.server.http.openapi import errors
 from pyinfer.server.metrics import Metrics, load_header
-from pyinfer.server.openapi import errors
-from pyinfer.server.service import Service
+from pyinfer.serving.service import Service
 
 router = APIRouter(tags=["operation"])
 

@@ -20,8 +20,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from pyinfer.server.http_settings import METRIC_FAMILIES
-from pyinfer.server.state import ModelStats, RequestRecord, RunningModel, ServiceStats
+from pyinfer.server.http.settings import METRIC_FAMILIES
+from pyinfer.serving.state import ModelStats, RequestRecord, RunningModel, ServiceStats
 
 _LABELS = ("model_name", "engine")
 _FIRST_TOKEN = (

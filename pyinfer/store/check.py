@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.errors import DigestMismatchError, ModelNotFoundError
-from pyinfer.load.source_file import SourceFile
 from pyinfer.store.local import Store
 from pyinfer.store.names import parse_name
 from pyinfer.store.ollama import find_ollama

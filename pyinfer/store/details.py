@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from pyinfer.checkpoint.checkpoint import GgufTokenizer, open_checkpoint
 from pyinfer.config import GenerationDefaults, ModelConfig
-from pyinfer.load.checkpoint import GgufTokenizer, open_checkpoint
 
 _MAX_LICENSE_BYTES = 1 << 20
 
@@ -51,7 +51,7 @@ def read_details(path: Path) -> ModelDetails:
     Raises
     ------
     ModelNotFoundError, ModelFormatError, ModelUnsupportedError, StoreIOError
-        As :func:`pyinfer.load.checkpoint.open_checkpoint`.
+        As :func:`pyinfer.checkpoint.checkpoint.open_checkpoint`.
     """
     with open_checkpoint(path) as checkpoint:
         formats: Counter[str] = Counter()

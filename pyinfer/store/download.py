@@ -158,7 +158,7 @@ def copy_file(path: Path, store: Store, expected: Expected, report: Report) -> S
     ModelNotFoundError, ModelFormatError, StoreIOError, StoreFullError
         It cannot be read or stored; the file changed meanwhile.
     """
-    from pyinfer.load.source_file import SourceFile
+    from pyinfer.checkpoint.source_file import SourceFile
 
     file = SourceFile(path)
     try:

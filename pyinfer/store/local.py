@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.errors import InvalidNameError, ModelFormatError, ModelNotFoundError, StoreIOError
-from pyinfer.load.source_file import SourceFile
 from pyinfer.store.durable import (
     TEMPORARY,
     make_folder,

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pyinfer.checkpoint.json_file import parse_json_object
 from pyinfer.errors import InvalidNameError, ModelFormatError
-from pyinfer.load.json_file import parse_json_object
 from pyinfer.store.model_settings import ModelSettings, parse_settings
 from pyinfer.store.names import check_file_name
 

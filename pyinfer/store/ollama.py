@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pyinfer.checkpoint.json_file import parse_json_object
+from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.errors import (
     InvalidNameError,
     ModelFormatError,
     ModelUnsupportedError,
     PyinferError,
 )
-from pyinfer.load.json_file import parse_json_object
-from pyinfer.load.source_file import SourceFile
 from pyinfer.store.go_template import is_jinja
 from pyinfer.store.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, check_digest
 from pyinfer.store.model_settings import ModelSettings, parse_messages

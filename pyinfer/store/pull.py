@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pyinfer.checkpoint.checkpoint import open_checkpoint
+from pyinfer.checkpoint.json_file import read_json_object
+from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
 from pyinfer.config import ModelConfig
 from pyinfer.errors import InvalidNameError, ModelNotFoundError, RegistryError, StoreFullError
-from pyinfer.load.checkpoint import open_checkpoint
-from pyinfer.load.json_file import read_json_object
-from pyinfer.load.limits import MAX_CONFIG_BYTES
 from pyinfer.store.download import Report, copy_file, fetch_file
 from pyinfer.store.durable import storage_errors
 from pyinfer.store.hub import (

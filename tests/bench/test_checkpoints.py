@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from bench.peers import checkpoints
 from bench.shapes import SHAPES, Shape
-from pyinfer.load.checkpoint import FolderTokenizer, GgufTokenizer, open_checkpoint
+from pyinfer.checkpoint.checkpoint import FolderTokenizer, GgufTokenizer, open_checkpoint
 
 TINY = Shape("tiny", layers=2, D=256, F=288, H=2, G=1, K=128, V=151936)
 

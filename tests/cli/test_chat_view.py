@@ -8,9 +8,9 @@ import random
 import pyte
 import pytest
 
-from pyinfer.answer import Chunk
 from pyinfer.cli import chat_view
 from pyinfer.cli.chat_view import AnswerView
+from pyinfer.requests.answer import Chunk
 
 PROSE = (
     "The quick brown fox jumps over the lazy dog, again and again.\n\nA list:\n  - one\n  - two "

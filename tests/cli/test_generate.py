@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import pyinfer
-from pyinfer.answer import Chunk, Generation, Timings, Usage
 from pyinfer.cli.main import main
 from pyinfer.errors import ContextLengthError, PyinferError
+from pyinfer.requests.answer import Chunk, Generation, Timings, Usage
 
 TIMINGS = Timings(
     load_ns=1_500_000_000,

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pyinfer.checkpoint.formats import GGML_TYPES
+from pyinfer.checkpoint.gguf import GgufFile
+from pyinfer.checkpoint.gguf_header import ARRAY, BOOL, SCALARS, STRING, LazyStrings
 from pyinfer.convert.gguf_writer import GgufWriter, OutputTensor, Pair, metadata_pairs
-from pyinfer.load.formats import GGML_TYPES
-from pyinfer.load.gguf import GgufFile
-from pyinfer.load.gguf_header import ARRAY, BOOL, SCALARS, STRING, LazyStrings
 
-from ..load.gguf_bytes import small_model
+from ..checkpoint.gguf_bytes import small_model
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 KEYS = TEXTS.filter(lambda key: key not in ("", "general.alignment", "general.architecture"))

@@ -9,12 +9,12 @@ import gguf
 import numpy as np
 import pytest
 
+from pyinfer.checkpoint.checkpoint import open_checkpoint
 from pyinfer.convert.requantize import requantize
 from pyinfer.convert.to_gguf import Written
 from pyinfer.errors import ModelFormatError, UsageError
 from pyinfer.eval.importance import Importance
 from pyinfer.eval.importance_file import write_importance
-from pyinfer.load.checkpoint import open_checkpoint
 from pyinfer.quant.plan import FileRules, parse_override
 
 from ..checkpoints import gguf_tensor_name, random_config, write_gguf

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 from pyinfer import SamplingParams, load
+from pyinfer.checkpoint.checkpoint import Checkpoint, open_checkpoint
+from pyinfer.checkpoint.safetensors import open_folder_tensors
 from pyinfer.convert.to_folder import gguf_to_folder
 from pyinfer.convert.to_gguf import folder_to_gguf, stored_float
 from pyinfer.convert.tokenizer_files import tokenizer_files
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError, UsageError
-from pyinfer.load.checkpoint import Checkpoint, open_checkpoint
-from pyinfer.load.safetensors import open_folder_tensors
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.quant.plan import FileRules, parse_override
 from pyinfer.text.folder_tokenizer import read_folder
 
+from ..checkpoint.gguf_bytes import ARR, F32, U32, Array, build, small_pairs, small_tensors
 from ..checkpoints import from_bf16, gguf_tensor_name, random_config, random_weights, write_folder
-from ..load.gguf_bytes import ARR, F32, U32, Array, build, small_pairs, small_tensors
 from ..vocabulary import N_TOKENS, gguf_vocabulary
 
 YARN = {"factor": 4.0, "original_max_position_embeddings": 1024, "beta_fast": 16.0}

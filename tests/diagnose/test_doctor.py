@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pyinfer._kernels.runtime import available_isas
+from pyinfer.checkpoint.loader import load_model, model_need
 from pyinfer.cli.main import main
 from pyinfer.diagnose import doctor
 from pyinfer.errors import UsageError
-from pyinfer.load.loader import load_model, model_need
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.model import tuner
 from pyinfer.store.local import Store

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pyinfer.checkpoint.loader import load_model
 from pyinfer.diagnose.stepping import Stepper
-from pyinfer.load.loader import load_model
 from pyinfer.model.model import Model
 from pyinfer.model.step import LOGITS_LAST, Span
 

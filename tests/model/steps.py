@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyinfer._kernels.runtime import Runtime
-from pyinfer.load.loader import load_model
+from pyinfer.checkpoint.loader import load_model
 from pyinfer.model.model import Model, StepLimits
 from pyinfer.model.step import BLOCK_TOKENS, LOGITS_ALL, LogitsRow, Span
 

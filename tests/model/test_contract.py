@@ -13,7 +13,7 @@ import pytest
 
 from pyinfer._kernels.runtime import Runtime, available_isas
 from pyinfer._kernels.tensor import FORMATS, Arena, PackedTensor, packed_bytes
-from pyinfer.load.loader import load_model
+from pyinfer.checkpoint.loader import load_model
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.model.contract import CONTRACT_VERSION, PANELS_VERSION
 

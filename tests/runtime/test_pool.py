@@ -97,7 +97,7 @@ warnings.simplefilter("ignore")  # newer interpreters warn about fork() with thr
 import numpy as np
 import pyinfer
 from pyinfer.errors import EngineError
-from pyinfer.load.loader import load_model
+from pyinfer.checkpoint.loader import load_model
 from pyinfer.model.step import Span
 
 model = load_model(sys.argv[1], threads=3).model

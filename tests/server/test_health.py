@@ -12,11 +12,11 @@ pytest.importorskip("fastapi")
 
 from fastapi import FastAPI
 
-from pyinfer.server.errors import install_error_handlers
 from pyinfer.server.health import Draining, LoadReport, router
+from pyinfer.server.http.errors import install_error_handlers
 from pyinfer.server.metrics import Metrics
-from pyinfer.server.settings import ServerSettings
-from pyinfer.server.state import EngineStats, ModelStats, RunningModel, ServiceStats
+from pyinfer.serving.settings import ServerSettings
+from pyinfer.serving.state import EngineStats, ModelStats, RunningModel, ServiceStats
 
 from .asgi import Exchange, call
 

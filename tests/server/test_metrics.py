@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pyinfer.model_info import ModelInfo
 from pyinfer.server.metrics import Metrics, load_header
-from pyinfer.server.state import (
+from pyinfer.serving.state import (
     EngineStats,
     ModelStats,
     RequestRecord,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 MODULES = (
-    "pyinfer.load.gguf", "pyinfer.load.gguf_header", "pyinfer.load.gguf_shards",
-    "pyinfer.load.checkpoint", "pyinfer.load.names", "pyinfer.load.formats",
-    "pyinfer.load.source_file", "pyinfer.config", "pyinfer.config_fields", "pyinfer.config_rope",
+    "pyinfer.checkpoint.gguf", "pyinfer.checkpoint.gguf_header", "pyinfer.checkpoint.gguf_shards",
+    "pyinfer.checkpoint.checkpoint", "pyinfer.checkpoint.names", "pyinfer.checkpoint.formats",
+    "pyinfer.checkpoint.source_file", "pyinfer.config",
+    "pyinfer.config_fields", "pyinfer.config_rope",
     "pyinfer.text.gguf_tokenizer", "pyinfer.text.vocabulary", "pyinfer.text.tokenizer",
     "pyinfer.convert.tokenizer_files",
 )  # fmt: skip

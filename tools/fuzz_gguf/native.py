@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pyinfer.checkpoint.loader import load_model
 from pyinfer.errors import PyinferError
-from pyinfer.load.loader import load_model
 from pyinfer.model.step import LOGITS_ALL, Span
 from tools.fuzz_gguf.seeds import valid
 

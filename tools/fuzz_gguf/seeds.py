@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pyinfer.load.formats import GGML_TYPES
-from tests.load.gguf_bytes import (
+from pyinfer.checkpoint.formats import GGML_TYPES
+from tests.checkpoint.gguf_bytes import (
     ARR,
     BOOL,
     F32,

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from pyinfer.checkpoint.checkpoint import open_checkpoint
+from pyinfer.checkpoint.gguf import GgufFile
+from pyinfer.checkpoint.gguf_header import LazyStrings
 from pyinfer.config import GenerationDefaults, ModelConfig
 from pyinfer.convert.tokenizer_files import tokenizer_files
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
-from pyinfer.load.checkpoint import open_checkpoint
-from pyinfer.load.gguf import GgufFile
-from pyinfer.load.gguf_header import LazyStrings
 from pyinfer.text.tokenizer import Tokenizer
 
 EXPECTED = (ModelFormatError, ModelUnsupportedError)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyinfer.checkpoint.checkpoint import open_checkpoint
 from pyinfer.convert.requantize import requantize
 from pyinfer.convert.to_gguf import folder_to_gguf
 from pyinfer.eval.divergence import compare
@@ -25,7 +26,6 @@ from pyinfer.eval.logits_file import LogitsReader, LogitsWriter, Shape
 from pyinfer.eval.perplexity import score
 from pyinfer.eval.subject import Subject
 from pyinfer.eval.windows import second_halves, text_tokens
-from pyinfer.load.checkpoint import open_checkpoint
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.quant.plan import MIXES, FileRules
 

@@ -12,7 +12,8 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from pyinfer.engine.messages import TokenLogprobs
-from pyinfer.server.interleave import interleaved
+from pyinfer.requests.spec import Finished, GenerateSpec, Piece, Progress, ServedModel, bad_value
+from pyinfer.server.http.streaming import sse, unless_disconnected
 from pyinfer.server.llama.prompts import prompt_ids, split_prompts
 from pyinfer.server.llama.sampling import (
     FALLBACK,
@@ -22,10 +23,9 @@ from pyinfer.server.llama.sampling import (
 )
 from pyinfer.server.llama.schemas import CompletionBody, PromptText, SamplingBody
 from pyinfer.server.llama.timings import RunningTimings, timings
-from pyinfer.server.running_answer import Answer
-from pyinfer.server.service import Service
-from pyinfer.server.spec import Finished, GenerateSpec, Piece, Progress, ServedModel, bad_value
-from pyinfer.server.streaming import sse, unless_disconnected
+from pyinfer.serving.interleave import interleaved
+from pyinfer.serving.running_answer import Answer
+from pyinfer.serving.service import Service
 from pyinfer.text.tokenizer import Tokenizer
 
 #: Cause of the end -> ``stop_type``.

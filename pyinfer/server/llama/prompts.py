@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeGuard
 
 from pyinfer.errors import NotServedError
+from pyinfer.requests.spec import bad_value
 from pyinfer.server.llama.schemas import InfillBody, PromptText
-from pyinfer.server.spec import bad_value
 from pyinfer.text.tokenizer import Tokenizer
 
 MAX_PROMPTS = 128

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyinfer
 from pyinfer.engine.params import SamplingParams
+from pyinfer.requests.spec import ServedModel
 from pyinfer.server.llama.sampling import FALLBACK, generation_settings
-from pyinfer.server.spec import ServedModel
-from pyinfer.server.state import SlotState
+from pyinfer.serving.state import SlotState
 
 
 def props(model: ServedModel, total_slots: int, slots_shown: bool) -> dict[str, Any]:

@@ -8,7 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from pyinfer.errors import NotServedError, UnavailableError
-from pyinfer.server.body import describe_body, parse_json, read_body, read_bytes
+from pyinfer.requests.spec import ServedModel, bad_value
+from pyinfer.server.http.body import describe_body, parse_json, read_body, read_bytes
+from pyinfer.server.http.openapi import errors
+from pyinfer.server.http.streaming import unless_disconnected
 from pyinfer.server.llama.completion import answer, complete, make_spec
 from pyinfer.server.llama.prompts import infill_ids, prompt_ids, split_prompts
 from pyinfer.server.llama.props import props as props_of
@@ -22,10 +25,7 @@ from pyinfer.server.llama.schemas import (
     TemplateBody,
     TokenizeBody,
 )
-from pyinfer.server.openapi import errors
-from pyinfer.server.service import Service
-from pyinfer.server.spec import ServedModel, bad_value
-from pyinfer.server.streaming import unless_disconnected
+from pyinfer.serving.service import Service
 from pyinfer.text.tokenizer import Tokenizer
 
 router = APIRouter(tags=["llama-server"])

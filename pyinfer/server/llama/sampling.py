@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyinfer.engine.params import STAGES, SamplingParams
+from pyinfer.requests.spec import bad_value
 from pyinfer.server.llama.schemas import SamplingBody
-from pyinfer.server.spec import bad_value
 from pyinfer.text.grammar import Grammar, schema_grammar
 from pyinfer.text.tokenizer import Tokenizer
 

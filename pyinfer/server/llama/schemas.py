@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pyinfer.server.body import Body
+from pyinfer.server.http.body import Body
 
 #: Text, token ids, or a mixture of both.
 PromptText = str | list[int | str]

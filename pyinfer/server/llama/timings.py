@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyinfer.answer import Generation
-from pyinfer.server.spec import Piece, Progress
+from pyinfer.requests.answer import Generation
+from pyinfer.requests.spec import Piece, Progress
 
 
 def timings(generation: Generation) -> dict[str, Any]:

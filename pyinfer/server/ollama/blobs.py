@@ -9,8 +9,8 @@ import secrets
 from fastapi import APIRouter, Request, Response
 
 from pyinfer.errors import DigestMismatchError, PyinferError
-from pyinfer.server.openapi import errors
-from pyinfer.server.spec import bad_value
+from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.openapi import errors
 from pyinfer.store.local import Store
 from pyinfer.store.partial import Expected, PartialFile
 

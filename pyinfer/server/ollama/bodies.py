@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from pyinfer.server.body import Body
+from pyinfer.server.http.body import Body
 
 KeepAlive = float | int | str | None
 Think = bool | str | None

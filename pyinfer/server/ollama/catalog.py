@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pyinfer.checkpoint.checkpoint import open_checkpoint
 from pyinfer.convert.model_pairs import size_label
 from pyinfer.errors import PyinferError
-from pyinfer.load.checkpoint import open_checkpoint
 from pyinfer.server.ollama.generation import timestamp
 from pyinfer.store.details import ModelDetails, read_details
 from pyinfer.store.model_settings import ModelSettings

@@ -7,11 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from pyinfer.server.body import describe_body, read_body
+from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.body import describe_body, read_body
+from pyinfer.server.http.openapi import errors
 from pyinfer.server.ollama.bodies import ChatBody
 from pyinfer.server.ollama.generation import Delta, load_only, read_spec, respond
-from pyinfer.server.openapi import errors
-from pyinfer.server.spec import bad_value
 
 router = APIRouter(tags=["ollama"])
 

@@ -12,13 +12,13 @@ from fastapi import APIRouter, Request, Response
 
 from pyinfer.convert.create import Base, CreateEvent, create_model
 from pyinfer.errors import ModelFormatError, ModelNotFoundError, ModelUnsupportedError
-from pyinfer.server.body import describe_body, read_body
+from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.body import describe_body, read_body
+from pyinfer.server.http.openapi import errors
 from pyinfer.server.ollama.bodies import CreateBody
 from pyinfer.server.ollama.jobs import Job, Line, report
 from pyinfer.server.ollama.options import read_options
-from pyinfer.server.openapi import errors
-from pyinfer.server.service import Service
-from pyinfer.server.spec import bad_value
+from pyinfer.serving.service import Service
 from pyinfer.store.go_template import to_jinja
 from pyinfer.store.model_settings import ModelSettings, parse_messages
 from pyinfer.store.modelfile import OPTION_TYPES, parse_modelfile

@@ -7,13 +7,13 @@ import time
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from pyinfer.server.body import describe_body, read_body
+from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.body import describe_body, read_body
+from pyinfer.server.http.openapi import errors
+from pyinfer.server.http.streaming import unless_disconnected
 from pyinfer.server.ollama.bodies import EmbedBody, EmbeddingsBody
 from pyinfer.server.ollama.options import read_keep_alive, read_options
-from pyinfer.server.openapi import errors
-from pyinfer.server.service import Service
-from pyinfer.server.spec import bad_value
-from pyinfer.server.streaming import unless_disconnected
+from pyinfer.serving.service import Service
 
 router = APIRouter(tags=["ollama"])
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from pyinfer.server.body import describe_body, read_body
+from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.body import describe_body, read_body
+from pyinfer.server.http.openapi import errors
+from pyinfer.server.http.streaming import unless_disconnected
 from pyinfer.server.ollama.bodies import GenerateBody
 from pyinfer.server.ollama.generation import Delta, load_only, read_spec, respond
-from pyinfer.server.openapi import errors
-from pyinfer.server.service import Service
-from pyinfer.server.spec import bad_value
-from pyinfer.server.streaming import unless_disconnected
+from pyinfer.serving.service import Service
 
 MAX_CONTEXT_IDS = 1 << 20
 

@@ -16,6 +16,15 @@ from fastapi.responses import JSONResponse
 
 from pyinfer.engine.messages import TokenLogprobs
 from pyinfer.errors import RequestError
+from pyinfer.requests.spec import (
+    Finished,
+    GenerateSpec,
+    Piece,
+    ToolCallArguments,
+    ToolCallStart,
+    bad_value,
+)
+from pyinfer.server.http.streaming import ndjson, unless_disconnected
 from pyinfer.server.ollama.bodies import AnswerBody
 from pyinfer.server.ollama.options import (
     FALLBACK,
@@ -24,17 +33,8 @@ from pyinfer.server.ollama.options import (
     read_keep_alive,
     read_think,
 )
-from pyinfer.server.running_answer import Answer
-from pyinfer.server.service import Service
-from pyinfer.server.spec import (
-    Finished,
-    GenerateSpec,
-    Piece,
-    ToolCallArguments,
-    ToolCallStart,
-    bad_value,
-)
-from pyinfer.server.streaming import ndjson, unless_disconnected
+from pyinfer.serving.running_answer import Answer
+from pyinfer.serving.service import Service
 from pyinfer.text.tokenizer import Tokenizer
 
 log = logging.getLogger("pyinfer.server")

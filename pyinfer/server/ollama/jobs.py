@@ -12,8 +12,8 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from pyinfer.errors import CancelledError, PyinferError
-from pyinfer.server.errors import internal_error
-from pyinfer.server.streaming import ndjson, unless_disconnected
+from pyinfer.server.http.errors import internal_error
+from pyinfer.server.http.streaming import ndjson, unless_disconnected
 
 log = logging.getLogger("pyinfer.server")
 

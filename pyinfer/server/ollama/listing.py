@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from pyinfer.errors import PyinferError
+from pyinfer.server.http.openapi import errors
 from pyinfer.server.ollama.catalog import facts_of, full_name
 from pyinfer.server.ollama.generation import timestamp
-from pyinfer.server.openapi import errors
-from pyinfer.server.service import Service
-from pyinfer.server.state import RunningModel
+from pyinfer.serving.service import Service
+from pyinfer.serving.state import RunningModel
 from pyinfer.store.listing import list_models
 from pyinfer.store.resolve import ResolvedModel
 

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 
 from pyinfer.convert.create import create_model
 from pyinfer.errors import ModelNotFoundError, PyinferError
-from pyinfer.server.body import describe_body, read_body
+from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.body import describe_body, read_body
+from pyinfer.server.http.openapi import errors
 from pyinfer.server.ollama.bodies import CopyBody, ModelBody
-from pyinfer.server.openapi import errors
-from pyinfer.server.service import Service
-from pyinfer.server.spec import bad_value
+from pyinfer.serving.service import Service
 from pyinfer.store.local import Store
 from pyinfer.store.model_settings import ModelSettings
 from pyinfer.store.names import ModelName, parse_name

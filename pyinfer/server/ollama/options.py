@@ -9,10 +9,10 @@ from typing import Any
 
 from pyinfer.engine.params import MAX_LOGPROBS, MAX_TOKENS, SamplingParams
 from pyinfer.errors import RequestError
-from pyinfer.preset import OPTION_FIELDS
-from pyinfer.server.durations import parse_duration
+from pyinfer.requests.preset import OPTION_FIELDS
+from pyinfer.requests.spec import bad_value
 from pyinfer.server.ollama.bodies import AnswerBody
-from pyinfer.server.spec import bad_value
+from pyinfer.serving.durations import parse_duration
 from pyinfer.store.modelfile import OPTION_TYPES
 from pyinfer.text.grammar import Grammar, schema_grammar
 

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from pyinfer.errors import ModelNotFoundError
-from pyinfer.server.body import describe_body, read_body
+from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.body import describe_body, read_body
+from pyinfer.server.http.openapi import errors
+from pyinfer.server.http.streaming import ndjson
 from pyinfer.server.ollama.bodies import PullBody
 from pyinfer.server.ollama.jobs import Job, Line, report
-from pyinfer.server.openapi import errors
-from pyinfer.server.service import Service
-from pyinfer.server.spec import bad_value
-from pyinfer.server.streaming import ndjson
+from pyinfer.serving.service import Service
 from pyinfer.store.names import is_hub_reference, parse_hub_reference
 from pyinfer.store.pull import PullEvent, pull
 

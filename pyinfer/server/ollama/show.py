@@ -9,19 +9,19 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from pyinfer.checkpoint.checkpoint import Checkpoint, FolderTokenizer, open_checkpoint
+from pyinfer.checkpoint.gguf_shards import open_gguf
 from pyinfer.convert.gguf_writer import Pair, metadata_pairs
 from pyinfer.convert.model_pairs import architecture_pairs, general_pairs
 from pyinfer.convert.to_gguf import stored_float
 from pyinfer.convert.vocabulary_pairs import vocabulary_pairs
 from pyinfer.errors import StoreIOError
-from pyinfer.load.checkpoint import Checkpoint, FolderTokenizer, open_checkpoint
-from pyinfer.load.gguf_shards import open_gguf
-from pyinfer.server.body import describe_body, read_body
+from pyinfer.server.http.body import describe_body, read_body
+from pyinfer.server.http.openapi import errors
 from pyinfer.server.ollama.bodies import ShowBody
 from pyinfer.server.ollama.catalog import facts_of
 from pyinfer.server.ollama.generation import timestamp
-from pyinfer.server.openapi import errors
-from pyinfer.server.service import Service
+from pyinfer.serving.service import Service
 from pyinfer.store.modelfile import parameter_lines, write_modelfile
 from pyinfer.store.resolve import ResolvedModel
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from pyinfer.server.running_answer import Answer
-from pyinfer.server.service import Service
-from pyinfer.server.spec import GenerateSpec
+from pyinfer.requests.spec import GenerateSpec
+from pyinfer.serving.running_answer import Answer
+from pyinfer.serving.service import Service
 
 
 async def begin(

@@ -7,12 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyinfer.server.llama.timings import RunningTimings, timings
-from pyinfer.server.openai.chat_schema import ChatBody
-from pyinfer.server.openai.logprobs import chat_logprobs
-from pyinfer.server.openai.usage import fingerprint, new_id, usage
-from pyinfer.server.running_answer import Answer
-from pyinfer.server.spec import (
+from pyinfer.requests.spec import (
     AnswerEvent,
     Finished,
     Piece,
@@ -20,6 +15,11 @@ from pyinfer.server.spec import (
     ToolCallArguments,
     ToolCallStart,
 )
+from pyinfer.server.llama.timings import RunningTimings, timings
+from pyinfer.server.openai.chat_schema import ChatBody
+from pyinfer.server.openai.logprobs import chat_logprobs
+from pyinfer.server.openai.usage import fingerprint, new_id, usage
+from pyinfer.serving.running_answer import Answer
 
 Json = dict[str, Any]
 

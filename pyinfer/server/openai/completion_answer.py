@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from pyinfer.server.interleave import interleaved
+from pyinfer.requests.spec import AnswerEvent, Finished, Piece, PromptScores
 from pyinfer.server.llama.timings import timings
 from pyinfer.server.openai.completion_schema import CompletionBody
 from pyinfer.server.openai.logprobs import Lists, TextLogprobs, joined
 from pyinfer.server.openai.usage import fingerprint, new_id, total, usage
-from pyinfer.server.running_answer import Answer
-from pyinfer.server.spec import AnswerEvent, Finished, Piece, PromptScores
+from pyinfer.serving.interleave import interleaved
+from pyinfer.serving.running_answer import Answer
 
 Json = dict[str, Any]
 # Text of a choice, and the log-probabilities of its tokens if asked.

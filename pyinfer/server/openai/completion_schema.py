@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from pyinfer.requests.spec import GenerateSpec, bad_value
 from pyinfer.server.openai.output_format import wanted_grammar
 from pyinfer.server.openai.sampling import (
     FALLBACK,
@@ -13,7 +14,6 @@ from pyinfer.server.openai.sampling import (
     SamplingBody,
     sampling_params,
 )
-from pyinfer.server.spec import GenerateSpec, bad_value
 
 MAX_PROMPTS = 64
 MAX_CHOICES = 128

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from pyinfer.server.body import Body
+from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.body import Body
 from pyinfer.server.openai.completion_schema import split_prompts
-from pyinfer.server.service import Service
-from pyinfer.server.spec import bad_value
+from pyinfer.serving.service import Service
 
 MAX_INPUTS = 2048
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyinfer.engine.messages import TokenLogprobs
-from pyinfer.server.spec import Piece
+from pyinfer.requests.spec import Piece
 from pyinfer.text.detokenizer import Detokenizer
 from pyinfer.text.tokenizer import Tokenizer
 

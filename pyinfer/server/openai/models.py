@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pyinfer.server.service import Service
+from pyinfer.serving.service import Service
 from pyinfer.store.listing import list_models
 from pyinfer.store.resolve import ResolvedModel
 

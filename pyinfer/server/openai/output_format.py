@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pyinfer.server.spec import bad_value
+from pyinfer.requests.spec import bad_value
 from pyinfer.text.grammar import Grammar, schema_grammar
 
 _FORMAT = "response_format"

@@ -8,7 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from pyinfer.server.body import describe_body, read_body
+from pyinfer.server.http.body import describe_body, read_body
+from pyinfer.server.http.openapi import errors
+from pyinfer.server.http.streaming import sse, unless_disconnected
 from pyinfer.server.openai.begin import begin
 from pyinfer.server.openai.chat_answer import ChatAnswer
 from pyinfer.server.openai.chat_schema import ChatBody, chat_spec
@@ -16,8 +18,6 @@ from pyinfer.server.openai.completion_answer import TextAnswer
 from pyinfer.server.openai.completion_schema import CompletionBody, completion_specs
 from pyinfer.server.openai.embeddings import EmbeddingBody, embed
 from pyinfer.server.openai.models import model, models
-from pyinfer.server.openapi import errors
-from pyinfer.server.streaming import sse, unless_disconnected
 
 router = APIRouter(tags=["openai"])
 

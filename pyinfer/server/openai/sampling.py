@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pyinfer.engine.params import STAGES, SamplingParams
-from pyinfer.server.body import Body
-from pyinfer.server.spec import bad_value
+from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.body import Body
 
 #: Used where neither the request nor the model's files say anything.
 FALLBACK = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}

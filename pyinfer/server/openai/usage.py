@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pyinfer
-from pyinfer.answer import Generation
-from pyinfer.server.spec import ServedModel
+from pyinfer.requests.answer import Generation
+from pyinfer.requests.spec import ServedModel
 
 
 def new_id(prefix: str) -> str:

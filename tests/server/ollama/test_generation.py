@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from pyinfer.answer import Generation, Timings, Usage
+from pyinfer.requests.answer import Generation, Timings, Usage
 
 pytest.importorskip("fastapi")
 
+from pyinfer.requests.spec import Finished, Piece, ToolCall, ToolCallArguments, ToolCallStart
 from pyinfer.server.ollama.chat import render_chat
 from pyinfer.server.ollama.generate import render_generate
 from pyinfer.server.ollama.generation import Lines, timestamp
-from pyinfer.server.spec import Finished, Piece, ToolCall, ToolCallArguments, ToolCallStart
 
 
 class Scripted:

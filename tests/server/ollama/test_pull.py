@@ -22,7 +22,7 @@ pytest.importorskip("fastapi")
 import fastapi
 import httpx2
 
-from pyinfer.server.errors import install_error_handlers
+from pyinfer.server.http.errors import install_error_handlers
 from pyinfer.server.ollama.pull import router
 
 WEIGHTS = random.Random(1).randbytes(400_000)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pyinfer.errors import RequestError
-from pyinfer.server.body import parse_body
+from pyinfer.requests.spec import GenerateSpec
+from pyinfer.server.http.body import parse_body
 from pyinfer.server.openai.chat_schema import ChatBody, chat_spec
 from pyinfer.server.openai.completion_schema import CompletionBody, completion_specs
-from pyinfer.server.spec import GenerateSpec
 
 QUESTION = [{"role": "user", "content": "?"}]
 

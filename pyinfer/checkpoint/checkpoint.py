@@ -1,0 +1,335 @@
+"""Open a model for reading: a checkpoint folder or a GGUF file, fully validated, no weight read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from pyinfer.checkpoint.formats import FLOATS, RUNS, TensorInfo
+from pyinfer.checkpoint.gguf_shards import open_gguf
+from pyinfer.checkpoint.json_file import read_json_object
+from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
+from pyinfer.checkpoint.names import expected_shapes, gguf_name, hf_name, is_harmless
+from pyinfer.checkpoint.safetensors import INDEX, SINGLE, StoredTensor, open_folder_tensors
+from pyinfer.checkpoint.source_file import SourceFile
+from pyinfer.config import GenerationDefaults, ModelConfig
+from pyinfer.errors import (
+    ModelFormatError,
+    ModelNotFoundError,
+    ModelUnsupportedError,
+    StoreIOError,
+)
+
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+_NO_VOCABULARY = ("none", "no_vocab")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderTokenizer:
+    """A tokenizer in a checkpoint folder (``tokenizer.json`` and its neighbours)."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class GgufTokenizer:
+    """A tokenizer inside a GGUF file.
+
+    ``metadata`` holds the keys that begin with ``tokenizer.``; arrays of strings are lazy
+    sequences, arrays of numbers NumPy views.
+    """
+
+    metadata: Mapping[str, Any]
+
+
+TokenizerSource = FolderTokenizer | GgufTokenizer
+
+
+class Checkpoint:
+    """An open model whose names, shapes, formats and byte ranges are all checked.
+
+    Made by :func:`open_checkpoint`; a context manager.
+
+    Attributes
+    ----------
+    kind : "folder" or "gguf"
+        What ``path`` is.
+    path : Path
+        As given to :func:`open_checkpoint`.
+    config : ModelConfig
+        Hyper-parameters.
+    generation : GenerationDefaults
+        Sampling defaults and end tokens.
+    tensors : Mapping[str, TensorInfo]
+        Exactly the tensors that the model needs, under their Hugging Face names, in the order of
+        the graph.
+    """
+
+    __slots__ = (
+        "_files",
+        "_offsets",
+        "_tokenizer",
+        "config",
+        "generation",
+        "kind",
+        "path",
+        "tensors",
+    )
+
+    def __init__(
+        self,
+        kind: Literal["folder", "gguf"],
+        path: Path,
+        config: ModelConfig,
+        generation: GenerationDefaults,
+        stored: Mapping[str, StoredTensor],
+        files: list[SourceFile],
+        tokenizer: TokenizerSource | None,
+    ) -> None:
+        self.kind = kind
+        self.path = path
+        self.config = config
+        self.generation = generation
+        self._files = files
+        self._tokenizer = tokenizer
+        self.tensors: Mapping[str, TensorInfo] = _check_tensors(config, stored)
+        self._offsets = {name: (stored[name].file, stored[name].offset) for name in self.tensors}
+
+    def read_rows(self, name: str, first: int, count: int, out: memoryview) -> None:
+        """Read whole rows as the file stores them. Safe to call from several threads.
+
+        Parameters
+        ----------
+        name : str
+            A key of :attr:`tensors`.
+        first, count : int
+            The rows [first, first + count). A one-dimensional tensor is one row.
+        out : memoryview
+            Writable and contiguous, of exactly ``count * row_bytes`` bytes.
+
+        Raises
+        ------
+        StoreIOError
+            The file became shorter, cannot be read or is closed.
+        ValueError
+            Rows outside the tensor, or an ``out`` of another size: a mistake of the caller.
+        """
+        info = self.tensors[name]
+        if first < 0 or count < 0 or first + count > info.rows:
+            raise ValueError(f"{name}: rows {first} to {first + count} of {info.rows}")
+        if out.nbytes != count * info.row_bytes:
+            raise ValueError(f"{name}: out has {out.nbytes} bytes, not {count * info.row_bytes}")
+        file, offset = self._offsets[name]
+        file.read_into(offset + first * info.row_bytes, out)
+
+    def location(self, name: str) -> tuple[SourceFile, int]:
+        """Return the open file of a tensor and the byte position of its first row."""
+        return self._offsets[name]
+
+    def position(self, name: str) -> tuple[str, int]:
+        """Sort key that puts tensors into the order in which the files hold them."""
+        file, offset = self._offsets[name]
+        return str(file.path), offset
+
+    def tokenizer_source(self) -> TokenizerSource | None:
+        """Return where the tokenizer is, or None for a model without one (token ids only)."""
+        return self._tokenizer
+
+    def close(self) -> None:
+        """Close the files. No thread may be reading."""
+        for file in self._files:
+            file.close()
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_checkpoint(path: str | Path) -> Checkpoint:
+    """Open a checkpoint folder or a GGUF file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder with ``config.json`` and ``*.safetensors``, or a ``.gguf`` file (of a split model
+        the first one).
+
+    Raises
+    ------
+    ModelNotFoundError
+        Nothing is there, or the folder holds no model.
+    ModelFormatError
+        The model is damaged or incomplete, or its parts contradict each other.
+    ModelUnsupportedError
+        The model is sound but does not run: architecture, feature, tensor format, pickle file.
+    StoreIOError
+        A file cannot be opened or read.
+
+    Examples
+    --------
+    >>> from pyinfer.checkpoint.checkpoint import open_checkpoint
+    >>> with open_checkpoint("DeepSeek-R1-Distill-Qwen-1.5B") as model:  # doctest: +SKIP
+    ...     model.tensors["model.norm.weight"].shape
+    (1536,)
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return _open_folder(path)
+        exists = path.exists()
+    except (OSError, ValueError) as error:
+        # A loop of links, a folder that may not be entered, a NUL byte.
+        raise ModelNotFoundError(f"{str(path)!r} cannot be read as a path: {error}") from error
+    if not exists:
+        raise ModelNotFoundError(
+            f"{str(path)!r} does not exist",
+            hint="give a checkpoint folder (config.json, *.safetensors) or a .gguf file",
+        )
+    if path.suffix.lower() in _PICKLES:
+        raise _pickle_error(path.name)
+    if path.suffix.lower() == ".safetensors":
+        raise ModelUnsupportedError(
+            f"{path.name}: a safetensors file alone has no config", hint="give the folder it is in"
+        )
+    return _open_gguf(path)
+
+
+def _pickle_error(name: str) -> ModelUnsupportedError:
+    return ModelUnsupportedError(
+        f"{name}: a pickle file, which can run any code when it is read, is never opened",
+        hint="convert the model to safetensors or GGUF",
+    )
+
+
+def _open_folder(folder: Path) -> Checkpoint:
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError as error:
+        raise StoreIOError(f"{folder.name}: cannot be listed: {error.strerror}") from error
+    ggufs = [name for name in names if name.endswith(".gguf")]
+    if "config.json" not in names:
+        hint = f"give the file, such as {ggufs[0]}" if ggufs else "config.json is missing"
+        raise ModelNotFoundError(f"{folder.name}: the folder holds no checkpoint", hint=hint)
+    if SINGLE not in names and INDEX not in names:
+        pickles = [name for name in names if name.endswith(_PICKLES)]
+        if pickles:
+            raise _pickle_error(pickles[0])
+        hint = f"give the file, such as {ggufs[0]}" if ggufs else ""
+        raise ModelFormatError(
+            f"{folder.name}: no weights: neither {SINGLE} nor {INDEX} is there", hint=hint
+        )
+    data = read_json_object(folder / "config.json", MAX_CONFIG_BYTES)
+    config = ModelConfig.from_hf(data, name=folder.resolve().name)
+    sampling = None
+    if "generation_config.json" in names:
+        sampling = read_json_object(folder / "generation_config.json", MAX_CONFIG_BYTES)
+    generation = GenerationDefaults.from_hf(sampling, data, config.vocab_size)
+    tokenizer = FolderTokenizer(folder) if "tokenizer.json" in names else None
+    files, stored = open_folder_tensors(folder)
+    try:
+        return Checkpoint("folder", folder, config, generation, stored, files, tokenizer)
+    except BaseException:
+        for file in files:
+            file.close()
+        raise
+
+
+def _open_gguf(path: Path) -> Checkpoint:
+    parts = open_gguf(path)
+    try:
+        metadata = parts[0].metadata
+        stored: dict[str, StoredTensor] = {}
+        for part in parts:
+            for t in part.tensors.values():
+                # A foreign name keeps a mark, so that it cannot pass for a canonical one.
+                name = hf_name(t.name) or f"gguf:{t.name}"
+                stored[name] = StoredTensor(
+                    t.name, t.dtype, t.shape, part.file, t.offset, t.n_bytes
+                )
+        embedding = stored.get("model.embed_tokens.weight")
+        config = ModelConfig.from_gguf(
+            metadata,
+            vocab_rows=embedding.shape[0] if embedding and len(embedding.shape) == 2 else None,
+            tie_embeddings="lm_head.weight" not in stored,
+            name=path.stem,
+        )
+        generation = GenerationDefaults.from_gguf(metadata, config.vocab_size)
+        return Checkpoint(
+            "gguf",
+            path,
+            config,
+            generation,
+            stored,
+            [part.file for part in parts],
+            _gguf_tokenizer(metadata),
+        )
+    except BaseException:
+        for part in parts:
+            part.close()
+        raise
+
+
+def _gguf_tokenizer(metadata: Mapping[str, Any]) -> GgufTokenizer | None:
+    kind = metadata.get("tokenizer.ggml.model", _NO_VOCABULARY[0])
+    if isinstance(kind, str) and kind in _NO_VOCABULARY:
+        return None
+    return GgufTokenizer({k: v for k, v in metadata.items() if k.startswith("tokenizer.")})
+
+
+def _check_tensors(
+    config: ModelConfig, stored: Mapping[str, StoredTensor]
+) -> dict[str, TensorInfo]:
+    """Compare what the files hold with what the config implies; return the needed tensors."""
+    expected = expected_shapes(config)
+    for name, shape in expected.items():
+        tensor = stored.get(name)
+        if tensor is None:
+            raise ModelFormatError(
+                f"tensor {name!r} ({gguf_name(name)} in GGUF) of shape {shape} is missing",
+                hint=f"the config asks for {config.n_layers} layers",
+            )
+        if tensor.shape != shape:
+            raise ModelFormatError(
+                f"{tensor.file.name}: tensor {tensor.name!r} has the shape {tensor.shape[:4]}, "
+                f"expected {shape} by the config"
+            )
+    _check_formats({name: stored[name] for name in expected})
+    for name, tensor in stored.items():
+        tied_head = name == "lm_head.weight" and config.tie_embeddings
+        if name not in expected and not tied_head and not is_harmless(name):
+            raise ModelUnsupportedError(
+                f"{tensor.file.name}: tensor {tensor.name[:80]!r} is not part of a "
+                f"{config.architecture} model of {config.n_layers} layers",
+                hint="ignoring it could change the results",
+            )
+    return {name: TensorInfo(name, stored[name].dtype, expected[name]) for name in expected}
+
+
+def _check_formats(needed: Mapping[str, StoredTensor]) -> None:
+    bad: Counter[str] = Counter()
+    example: StoredTensor | None = None
+    for tensor in needed.values():
+        allowed = RUNS if len(tensor.shape) == 2 else FLOATS
+        if tensor.dtype not in allowed:
+            bad[tensor.dtype] += 1
+            example = example or tensor
+    if example is None:
+        return
+    counts = ", ".join(f"{n} x {dtype}" for dtype, n in bad.most_common())
+    runs = " ".join(RUNS if len(example.shape) == 2 else FLOATS)
+    raise ModelUnsupportedError(
+        f"{example.file.name}: tensor {example.name!r} is {example.dtype}, which does not run; "
+        f"what runs here: {runs}",
+        hint=f"{counts} of {len(needed)} tensors; use a Q4_K_M, Q6_K or Q8_0 file, or the folder",
+    )

@@ -1,0 +1,265 @@
+"""What the dialects ask of the service and what they get back.
+
+A dialect turns a request body into a :class:`GenerateSpec`, hands it to
+:meth:`pyinfer.serving.service.Service.generate` and renders the events of the answer. Nothing here
+knows HTTP. What the service says of itself is in ``state.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pyinfer.config import GenerationDefaults
+from pyinfer.engine.messages import TokenLogprobs
+from pyinfer.engine.params import SamplingParams
+from pyinfer.errors import RequestError
+from pyinfer.model_info import ModelInfo
+from pyinfer.requests.answer import Generation
+from pyinfer.requests.preset import Preset
+from pyinfer.text.chat_template import ChatTemplate
+from pyinfer.text.grammar import Grammar
+from pyinfer.text.tokenizer import Tokenizer
+from pyinfer.text.tool_parser import ToolCall
+
+MAX_CHOICES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateSpec:
+    """One generation request, whatever dialect it came in.
+
+    Attributes
+    ----------
+    model : str
+        Name; empty is the default model.
+    messages : list of dict, optional
+        A conversation; exactly one of ``messages`` and ``prompt`` is given.
+    prompt : str or list of int, optional
+        Text that is continued as it is (BOS is put in front unless it is there), or token ids.
+    tools : list of dict, optional
+        ``{"type": "function", "function": {...}}``.
+    tool_choice : str
+        ``none``, ``auto``, ``required`` or ``function:NAME``.
+    parallel_tool_calls : bool
+        False allows at most one call.
+    think : bool, optional
+        False answers without reasoning; None is what the model does.
+    template_variables : mapping of str to bool
+        Switches for the chat template.
+    add_generation_prompt, continue_final_message : bool
+        Open the assistant's turn; or go on with the last message, which is the assistant's.
+    params : SamplingParams
+        What the client gave; None means the next in the precedence: Modelfile,
+        ``generation_config.json``, ``fallback``.
+    fallback : mapping of str to number
+        The dialect's own defaults by the names of ``SamplingParams``.
+    n : int
+        Answers to the same prompt; they share its cache.
+    context : int, optional
+        Most tokens of prompt and answer; None is the server's limit.
+    truncate : bool
+        Drop the oldest messages (never system messages and the last one) of a conversation that is
+        too long, or the beginning of a raw prompt, instead of refusing it.
+    reuse_prefix : bool
+        Use the prefix cache.
+    grammar : Grammar, optional
+        What the content must look like.
+    reasoning_budget : int, optional
+        Most reasoning tokens; 0 answers without reasoning, a negative number is no limit, None is
+        the server's setting.
+    split_reasoning : bool
+        False leaves the reasoning with its tags in the content.
+    keep_alive : float, optional
+        Seconds that the model stays loaded after its last request; negative is for ever, None is
+        the server's setting.
+    progress : bool
+        Deliver :class:`Progress`.
+    prompt_logprobs : int, optional
+        Deliver :class:`PromptScores` with so many alternatives per token; nothing of the prompt is
+        taken from the prefix cache then.
+    stream : bool
+        Deliver pieces as they come; otherwise they may come all at the end.
+    priority : int
+        Requests with a lower number get places before others that wait.
+    deadline_seconds : float, optional
+        Ends the answer, as at ``max_tokens``, so long after its first token.
+    request_id : str
+        For logs, the request record and the slots.
+    """
+
+    model: str = ""
+    messages: list[dict[str, Any]] | None = None
+    prompt: str | list[int] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str = "auto"
+    parallel_tool_calls: bool = True
+    think: bool | None = None
+    template_variables: Mapping[str, bool] = field(default_factory=dict)
+    add_generation_prompt: bool = True
+    continue_final_message: bool = False
+    params: SamplingParams = field(default_factory=SamplingParams)
+    fallback: Mapping[str, float | int] = field(default_factory=dict)
+    n: int = 1
+    context: int | None = None
+    truncate: bool = False
+    reuse_prefix: bool = True
+    grammar: Grammar | None = None
+    reasoning_budget: int | None = None
+    split_reasoning: bool = True
+    keep_alive: float | None = None
+    progress: bool = False
+    prompt_logprobs: int | None = None
+    stream: bool = True
+    priority: int = 0
+    deadline_seconds: float | None = None
+    request_id: str = ""
+
+    def check(self) -> None:
+        """Refuse values that no model could run.
+
+        Raises
+        ------
+        RequestError
+            A value is out of range, or two exclude each other; ``param`` names one.
+        """
+        if (self.messages is None) == (self.prompt is None):
+            raise bad_value("messages", "give either messages or a prompt")
+        if not 1 <= self.n <= MAX_CHOICES:
+            raise bad_value("n", f"n must be between 1 and {MAX_CHOICES}, not {self.n}")
+        if self.context is not None and self.context < 1:
+            raise bad_value("num_ctx", f"the context must be at least 1 token, not {self.context}")
+        if self.deadline_seconds is not None and not self.deadline_seconds > 0:
+            raise bad_value("deadline", "the deadline must be above 0")
+
+
+def bad_value(param: str, message: str) -> RequestError:
+    """A RequestError that names the parameter at fault."""
+    error = RequestError(message)
+    error.param = param
+    return error
+
+
+@dataclass(slots=True)
+class Progress:
+    """``done`` of ``total`` prompt tokens are evaluated, ``cached`` of them without work."""
+
+    index: int
+    done: int
+    total: int
+    cached: int
+    elapsed_ns: int
+
+
+@dataclass(slots=True)
+class PromptScores:
+    """Log-probabilities of the prompt's tokens; None for the first, which follows nothing."""
+
+    index: int
+    logprobs: list[TokenLogprobs | None]
+
+
+@dataclass(slots=True)
+class Piece:
+    """A piece of the text of answer ``index``.
+
+    Attributes
+    ----------
+    index : int
+    kind : "reasoning" or "content"
+    text : str
+        Never ends inside a character.
+    token_ids : list of int
+        The tokens whose text this completes. Tags, end tokens and stop strings are in no piece.
+    logprobs : list or None
+        One entry per token if asked.
+    """
+
+    index: int
+    kind: Literal["reasoning", "content"]
+    text: str
+    token_ids: list[int]
+    logprobs: list[TokenLogprobs | None] | None
+
+
+@dataclass(slots=True)
+class ToolCallStart:
+    """Call number ``call`` of answer ``index`` begins."""
+
+    index: int
+    call: int
+    id: str
+    name: str
+
+
+@dataclass(slots=True)
+class ToolCallArguments:
+    """More of the JSON text of the arguments of a call."""
+
+    index: int
+    call: int
+    text: str
+
+
+@dataclass(slots=True)
+class Finished:
+    """Answer ``index`` is complete; ``reason`` is what clients are told."""
+
+    index: int
+    reason: Literal["stop", "length", "tool_calls"]
+    generation: Generation
+    tool_calls: list[ToolCall]
+
+
+AnswerEvent = Progress | PromptScores | Piece | ToolCallStart | ToolCallArguments | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A loaded model as a request sees it.
+
+    Attributes
+    ----------
+    name : str
+        The full name that the request's name stands for.
+    path : Path
+    info : ModelInfo
+    tokenizer : Tokenizer
+    template : ChatTemplate or None
+        None for a model without one: it takes raw prompts only.
+    defaults : GenerationDefaults
+    preset : Preset
+        What the model's file (Modelfile) adds: parameters, system message, messages.
+    digest : str
+        Of the model's files; empty for a path.
+    context : int
+        Most tokens of prompt and answer.
+    created : int
+        Seconds since 1970: when the model's files were written.
+    """
+
+    name: str
+    path: Path
+    info: ModelInfo
+    tokenizer: Tokenizer
+    template: ChatTemplate | None
+    defaults: GenerationDefaults
+    preset: Preset
+    digest: str
+    context: int
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors of texts: float32 (n, D), each of length 1."""
+
+    vectors: npt.NDArray[np.float32]
+    prompt_tokens: int
+    load_ns: int
+    model: ServedModel

@@ -1,0 +1,186 @@
+"""Who may call: host names, web origins, API keys. Decided before the body is read.
+
+A browser sends requests to any address on behalf of any page, and any page can give its own name
+the address of this machine. So a request is refused if it came under a foreign name (Host), from a
+foreign page (Origin, Sec-Fetch-Site), or without a key where keys are set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import re
+from fnmatch import fnmatchcase
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pyinfer.errors import AuthError, ForbiddenOriginError, PyinferError
+from pyinfer.server.http.errors import error_response
+from pyinfer.server.http.settings import HttpSettings, is_loopback
+
+#: Readable without a key: signs of life, the names of the models, the page and its files.
+PUBLIC_PATHS = frozenset(
+    {"/", "/health", "/health/live", "/health/ready", "/v1/health", "/v1/models", "/favicon.ico"}
+)
+PUBLIC_FOLDERS = ("/page/",)
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+_CORS_METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
+_EXPOSED = "X-Request-Id, Retry-After, Warning"
+
+
+class Security:
+    """ASGI middleware.
+
+    Parameters
+    ----------
+    app : ASGI application
+    settings : HttpSettings
+    """
+
+    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
+        self._app = app
+        self._origins = tuple(origin.lower().rstrip("/") for origin in settings.origins)
+        self._names = {"localhost", settings.host.lower().strip("[]")}
+        self._names |= {name.lower().strip("[]") for name in settings.hosts}
+        self._public_bind = not is_loopback(settings.host)
+        self._keys = [_digest(key) for key in settings.api_keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, answer a preflight, or hand on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            self._check_host(headers, scope["http_version"])
+            foreign = self._check_origin(headers, scope)
+            if foreign and scope["method"] == "OPTIONS":
+                await _preflight(headers)(scope, receive, _with_origin(send, foreign))
+                return
+            self._check_key(headers, scope)
+        except PyinferError as error:
+            await error_response(error, scope["path"])(scope, receive, send)
+            return
+        await self._app(scope, receive, _with_origin(send, foreign) if foreign else send)
+
+    def _check_host(self, headers: Headers, version: str) -> None:
+        hosts = headers.getlist("host")
+        if not hosts and version == "1.0":
+            return  # no browser speaks it
+        match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+        if match is None:
+            raise ForbiddenOriginError("the Host header is missing or malformed")
+        name = match[1].lower().strip("[]").rstrip(".")
+        if name in self._names or name.endswith(".localhost"):
+            return
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            pass
+        else:
+            # Pages are bound to the name they were loaded from, so an address cannot be rebound;
+            # which one a public bind is reached by is not known behind address translation.
+            if address.is_loopback or self._public_bind:
+                return
+        raise ForbiddenOriginError(
+            "the Host header names a host that this server does not serve",
+            hint="allow it with --allow-host",
+        )
+
+    def _check_origin(self, headers: Headers, scope: Scope) -> str:
+        """The configured foreign origin of a request; empty for the own page and programs."""
+        origins = headers.getlist("origin")
+        if len(origins) > 1:
+            raise ForbiddenOriginError("more than one Origin header")
+        if origins:
+            origin = origins[0].lower()
+            if self._is_configured(origin):
+                return origins[0]
+            if _authority(origin) != headers.get("host", "").lower():
+                raise _foreign()
+            return ""
+        site = headers.get("sec-fetch-site", "none")
+        if site not in ("none", "same-origin") and not _is_visit(headers, scope):
+            raise _foreign()
+        return ""
+
+    def _is_configured(self, origin: str) -> bool:
+        return any(
+            pattern == "*" or (pattern != "null" and fnmatchcase(origin, pattern))
+            or origin == pattern
+            for pattern in self._origins
+        )  # fmt: skip
+
+    def _check_key(self, headers: Headers, scope: Scope) -> None:
+        if not self._keys or _is_public(scope):
+            return
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        given = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        digest = _digest(given)
+        # All are compared, so that the time tells nothing.
+        if not sum(hmac.compare_digest(digest, key) for key in self._keys):
+            raise AuthError(
+                "invalid or missing API key", hint="send it as Authorization: Bearer KEY"
+            )
+
+
+def _is_public(scope: Scope) -> bool:
+    if scope["method"] not in ("GET", "HEAD"):
+        return False
+    path: str = scope["path"]
+    return path in PUBLIC_PATHS or path.startswith(PUBLIC_FOLDERS)
+
+
+def _is_visit(headers: Headers, scope: Scope) -> bool:
+    """Somebody followed a link to the page."""
+    return (
+        scope["method"] == "GET"
+        and scope["path"] == "/"
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+    )
+
+
+def _authority(origin: str) -> str:
+    """Host and port of an origin, without the port that its scheme implies."""
+    scheme, _, authority = origin.partition("://")
+    return authority if scheme in ("http", "https") else ""
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def _foreign() -> ForbiddenOriginError:
+    return ForbiddenOriginError(
+        "requests from other web pages are not allowed", hint="allow a page with --origins"
+    )
+
+
+def _preflight(headers: Headers) -> Response:
+    allowed = {
+        "Access-Control-Allow-Methods": _CORS_METHODS,
+        "Access-Control-Allow-Headers": headers.get("access-control-request-headers", "*")[:1024],
+        "Access-Control-Max-Age": "600",
+    }
+    if headers.get("access-control-request-private-network") == "true":
+        allowed["Access-Control-Allow-Private-Network"] = "true"
+    return Response(status_code=204, headers=allowed)
+
+
+def _with_origin(send: Send, origin: str) -> Send:
+    """Tell the browser that the page may read the answer."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Expose-Headers"] = _EXPOSED
+            headers.add_vary_header("Origin")
+        await send(message)
+
+    return sending

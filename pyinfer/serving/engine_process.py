@@ -1,0 +1,267 @@
+"""The server's end of an engine process: start it, send requests, hand out events, notice its end.
+
+Two threads serve each process: one writes (a stopped process must not block the event loop), one
+starts the process, reads, and passes what it read to the event loop in batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+
+from pyinfer.engine.messages import Cancel, End, Event, Failed, Request
+from pyinfer.errors import EngineError, PyinferError
+from pyinfer.serving.engine_messages import LoadFailed, Loading, LoadOrder, Ready, Snapshot
+from pyinfer.serving.state import EngineStats
+
+#: A process that says nothing for so long, or whose step lasts so long, is stuck.
+SILENCE_SECONDS = 10.0
+_CLOSE_SECONDS = 10.0
+
+Listener = Callable[[Event], None]
+
+# The program: the folders of this process, so that the same package is found, then the child.
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[3:]; "
+    "from pyinfer.serving.engine_child import main; main(int(sys.argv[1]), int(sys.argv[2]))"
+)
+
+
+class EngineProcess:
+    """One engine process. Used from one event loop; every callback runs there.
+
+    Parameters
+    ----------
+    order : LoadOrder
+    on_exit : callable, optional
+        Called once with the error when the process ended without being asked.
+    on_progress : callable, optional
+        Called with (done, total) bytes while the model loads.
+    on_steps : callable, optional
+        Called with the token counts of the latest steps.
+    """
+
+    def __init__(
+        self,
+        order: LoadOrder,
+        *,
+        on_exit: Callable[[PyinferError], None] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+        on_steps: Callable[[list[int]], None] | None = None,
+    ) -> None:
+        self.stats = EngineStats()
+        self.memory = 0
+        self.pid = 0
+        self.ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        self.ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._order = order
+        self._on_exit = on_exit
+        self._on_progress = on_progress
+        self._on_steps = on_steps
+        self._listeners: dict[int, Listener] = {}
+        self._last_id = 0
+        self._heard = time.monotonic()
+        self._step_seconds = 0.0
+        self._closing = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._outbox: SimpleQueue[Any] = SimpleQueue()
+        self._inbox: list[Any] = []
+        self._inbox_lock = threading.Lock()
+        threading.Thread(target=self._run, name="pyinfer-engine-reader", daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests may be submitted."""
+        return self.ready.done() and not self._closing and not self.ended.is_set()
+
+    @property
+    def responsive(self) -> bool:
+        """Whether the process has given a sign of progress lately."""
+        silent = time.monotonic() - self._heard
+        return not self.ended.is_set() and max(silent, self._step_seconds) < SILENCE_SECONDS
+
+    @property
+    def open_requests(self) -> int:
+        """Requests that have not ended."""
+        return len(self._listeners)
+
+    def new_id(self) -> int:
+        """A request id that no other request of this process has."""
+        self._last_id += 1
+        return self._last_id
+
+    def submit(self, request: Request, listener: Listener) -> None:
+        """Hand over a checked request; ``listener`` gets each of its events, in order.
+
+        Raises
+        ------
+        EngineError
+            The process has ended or is about to.
+        """
+        if not self.alive:
+            raise EngineError("the model was unloaded", hint="send the request again")
+        self._listeners[request.request_id] = listener
+        self._outbox.put(request)
+
+    def cancel(self, request_id: int) -> None:
+        """End a request soon; harmless if it has ended."""
+        if request_id in self._listeners:
+            self._outbox.put(Cancel(request_id))
+
+    async def close(self) -> None:
+        """End the process and wait for it. May be repeated."""
+        self._closing = True
+        self._outbox.put(None)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), _CLOSE_SECONDS)
+        self.kill()
+        await self.ended.wait()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        process = self._process
+        if process is not None and not self.ended.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+
+    def _run(self) -> None:
+        """Start the process, read what it says, and see it end."""
+        try:
+            connection, process = _start()
+        except OSError as error:
+            self._pass(EngineError(f"cannot start an engine process: {error.strerror}"))
+            return
+        self._process = process
+        self.pid = process.pid
+        writer = threading.Thread(
+            target=self._write, args=(connection,), name="pyinfer-engine-writer", daemon=True
+        )
+        writer.start()
+        with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+            while True:
+                self._pass(connection.recv())
+        self._outbox.put(StopIteration)
+        # What closed its end of the connection without ending would hold memory for nothing.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_CLOSE_SECONDS)
+        process.kill()
+        end = how_it_ended(process.wait())
+        writer.join(_CLOSE_SECONDS)
+        connection.close()
+        self._pass(EngineError(f"the engine process ended: {end}"))
+
+    def _write(self, connection: Connection) -> None:
+        with contextlib.suppress(OSError):
+            connection.send(self._order)
+            while (message := self._outbox.get()) is not StopIteration:
+                connection.send(message)
+
+    def _pass(self, message: Any) -> None:
+        """Put a message into the batch that the event loop is about to take."""
+        with self._inbox_lock:
+            self._inbox.append(message)
+            if len(self._inbox) > 1:
+                return
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens
+            self._loop.call_soon_threadsafe(self._take)
+
+    def _take(self) -> None:
+        with self._inbox_lock:
+            messages, self._inbox = self._inbox, []
+        self._heard = time.monotonic()
+        for message in messages:
+            if isinstance(message, list):
+                for part in message:
+                    if isinstance(part, Snapshot):
+                        self._note(part)
+                    else:
+                        self._deliver(part)
+            else:
+                self._note(message)
+
+    def _note(self, message: Any) -> None:
+        if isinstance(message, Snapshot):
+            self.stats = message.stats
+            self.memory = message.memory
+            self._step_seconds = message.step_seconds
+            if message.step_tokens and self._on_steps is not None:
+                self._on_steps(message.step_tokens)
+        elif isinstance(message, Loading):
+            if self._on_progress is not None:
+                self._on_progress(message.done, message.total)
+        elif isinstance(message, Ready):
+            if not self.ready.done():
+                self.ready.set_result(message)
+        elif isinstance(message, LoadFailed):
+            self._fail(message.error)
+        else:
+            self._end(message)
+
+    def _fail(self, error: PyinferError) -> None:
+        """The model cannot be loaded; who waits for it is told."""
+        if not self.ready.done():
+            self.ready.set_exception(error)
+            self.ready.exception()  # nobody need be waiting
+
+    def _end(self, error: PyinferError) -> None:
+        self.ended.set()
+        served = self.ready.done() and not self.ready.cancelled() and not self.ready.exception()
+        self._fail(error)
+        if served and self._on_exit is not None and not self._closing:
+            self._on_exit(error)
+        for request_id in list(self._listeners):
+            self._deliver(Failed(request_id, error))
+
+    def _deliver(self, event: Event) -> None:
+        listener = self._listeners.get(event.request_id)
+        if listener is None:
+            return
+        if isinstance(event, End | Failed):
+            del self._listeners[event.request_id]
+        listener(event)
+
+
+def _start() -> tuple[Connection, subprocess.Popen[bytes]]:
+    ours, theirs = socket.socketpair()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid()), *sys.path],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return Connection(ours.detach()), process
+
+
+def how_it_ended(status: int) -> str:
+    """The end of a process in words.
+
+    Examples
+    --------
+    >>> how_it_ended(-9), how_it_ended(1)
+    ('killed by SIGKILL', 'status 1')
+    """
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"

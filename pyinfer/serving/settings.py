@@ -1,0 +1,212 @@
+"""Settings of the server: from flags, the environment and defaults, in this order."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from pyinfer.engine.params import SamplingParams
+from pyinfer.errors import PyinferError, UsageError
+from pyinfer.serving.durations import MAX_SECONDS, parse_duration
+
+DEFAULT_PORT = 11434
+DEFAULT_KEEP_ALIVE = 300.0
+MAX_PARALLEL = 64  # sequences that the engine runs at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """How the server runs.
+
+    Attributes
+    ----------
+    host : str
+    port : int
+        0 takes a free one.
+    preload : tuple of str
+        Models to load at the start; the first one is the default model.
+    alias : str
+        Another name of the default model.
+    context : int or None
+        Most tokens of prompt and answer together.
+    threads : int or None
+    dtype, isa, kv_type : str or None
+        As in :func:`pyinfer.load`.
+    packed_cache : bool
+    parallel : int
+        Most sequences of one model that run at once.
+    max_queue : int
+        Most requests that wait; more are refused.
+    queue_timeout : float
+        Seconds that a request may wait for its turn.
+    max_models : int
+        Most models loaded at once.
+    keep_alive : float
+        Seconds that a model stays after its last request; negative is for ever.
+    grace : float
+        Seconds that running requests get when the server ends.
+    origins : tuple of str
+        Web origins besides loopback that may call.
+    reasoning_budget : int or None
+        For requests that do not say.
+    loop_guard : bool
+        Cut off answers that repeat themselves.
+    sampling : SamplingParams
+        For requests that do not say, before what the models' files say.
+    template : str or None
+        Chat template of the default model in place of its own.
+    ollama_version : str
+        The version of Ollama that ``/api/version`` names: clients look there for what is spoken.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    preload: tuple[str, ...] = ()
+    alias: str = ""
+    context: int | None = None
+    threads: int | None = None
+    dtype: str | None = None
+    isa: str | None = None
+    kv_type: str | None = None
+    packed_cache: bool = False
+    parallel: int = 32
+    max_queue: int = 512
+    queue_timeout: float = 60.0
+    max_models: int = 3
+    keep_alive: float = DEFAULT_KEEP_ALIVE
+    grace: float = 30.0
+    origins: tuple[str, ...] = ()
+    reasoning_budget: int | None = None
+    loop_guard: bool = False
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    template: str | None = None
+    ollama_version: str = "0.12.11"
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, **flags: Any
+    ) -> ServerSettings:
+        """Settings of ``OLLAMA_*`` and ``PYINFER_*`` variables; flags that are not None win.
+
+        Of two variables with the same ending the one of pyinfer wins.
+
+        Raises
+        ------
+        UsageError
+            A variable or a flag has a wrong value.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        for tail, (names, read) in _VARIABLES.items():
+            for variable in (f"PYINFER_{tail}", f"OLLAMA_{tail}"):
+                text = environment.get(variable, "").strip()
+                if text:
+                    found = zip(names, _read(variable, text, read), strict=True)
+                    values |= {name: value for name, value in found if value is not None}
+                    break
+        values |= {name: value for name, value in flags.items() if value is not None}
+        known = {each.name for each in fields(cls)}
+        if unknown := values.keys() - known:
+            raise UsageError(f"unknown setting {sorted(unknown)[0]}")
+        settings = cls(**values)
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Refuse values out of range.
+
+        Raises
+        ------
+        UsageError
+            Names the setting.
+        """
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise UsageError(f"{name} must be between {low:g} and {high:g}, not {value:g}")
+        if not re.fullmatch(r"\d+\.\d+\.\d+[-.+\w]{0,40}", self.ollama_version, re.ASCII):
+            raise UsageError(f"ollama_version {self.ollama_version[:20]!r} is not like 0.12.11")
+        if self.kv_type not in (None, "f16", "f32", "q8_0"):
+            raise UsageError(f"kv_type {self.kv_type[:20]!r} is unknown, expected f16, f32, q8_0")
+
+    def with_changes(self, **changes: Any) -> ServerSettings:
+        """A copy with other values, checked."""
+        changed = replace(self, **changes)
+        changed.check()
+        return changed
+
+
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("port", 0, 65_535),
+    ("context", 1, 1 << 20),
+    ("threads", 1, 1024),
+    ("parallel", 1, MAX_PARALLEL),
+    ("max_queue", 0, 1 << 20),
+    ("queue_timeout", 0.001, 86_400),
+    ("max_models", 1, 1024),
+    ("keep_alive", -1, MAX_SECONDS),
+    ("grace", 0, 86_400),
+    ("reasoning_budget", 0, 1 << 31),
+)
+
+
+def _read(variable: str, text: str, read: Callable[[str], tuple[Any, ...]]) -> tuple[Any, ...]:
+    try:
+        return read(text)
+    except (ValueError, PyinferError) as error:
+        message = error.message if isinstance(error, PyinferError) else f"{text[:60]!r} is wrong"
+        raise UsageError(f"{variable}: {message}") from None
+
+
+def _host(text: str) -> tuple[str, int]:
+    """``[scheme://]host[:port]``; an IPv6 address with a port stands in brackets."""
+    text = text.partition("://")[2] or text
+    text = text.rstrip("/")
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") if bracket else ""
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    else:
+        host, port = text, ""
+    return host or "127.0.0.1", int(port) if port else DEFAULT_PORT
+
+
+def _integer(text: str) -> tuple[int]:
+    return (int(text),)
+
+
+def _count(text: str) -> tuple[int | None]:
+    """A count where 0 means the default (Ollama's way to say automatic)."""
+    return (int(text) or None,)
+
+
+def _kv_type(text: str) -> tuple[str]:
+    if text not in ("f16", "f32", "q8_0"):
+        raise ValueError
+    return (text,)
+
+
+def _words(text: str) -> tuple[tuple[str, ...]]:
+    return (tuple(word.strip() for word in text.split(",") if word.strip()),)
+
+
+# Ending of the variable -> the settings that it sets, and how it is read.
+_VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[Any, ...]]]] = {
+    "HOST": (("host", "port"), _host),
+    "KEEP_ALIVE": (("keep_alive",), lambda text: (parse_duration(text),)),
+    "NUM_PARALLEL": (("parallel",), _count),
+    "MAX_LOADED_MODELS": (("max_models",), _count),
+    "MAX_QUEUE": (("max_queue",), _integer),
+    "CONTEXT_LENGTH": (("context",), _count),
+    "KV_CACHE_TYPE": (("kv_type",), _kv_type),
+    "ORIGINS": (("origins",), _words),
+    "NUM_THREAD": (("threads",), _count),
+    "PRELOAD": (("preload",), _words),
+    "QUEUE_TIMEOUT": (("queue_timeout",), lambda text: (parse_duration(text, "the time"),)),
+    "OLLAMA_VERSION": (("ollama_version",), lambda text: (text,)),
+    "GRACE": (("grace",), lambda text: (parse_duration(text, "the time"),)),
+}

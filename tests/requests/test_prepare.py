@@ -1,0 +1,160 @@
+"""Requests to engine requests: precedence of values, prompts, what is cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pyinfer import SamplingParams
+from pyinfer.config import GenerationDefaults
+from pyinfer.engine.limits import EngineLimits
+from pyinfer.loading import DEMO_FOLDER, read_tokenizer
+from pyinfer.model_info import ModelInfo
+from pyinfer.requests.prepare import prepare, sampling_params
+from pyinfer.requests.preset import Preset
+from pyinfer.requests.prompts import build_prompt
+from pyinfer.requests.spec import GenerateSpec, ServedModel
+from pyinfer.store.details import read_details
+from pyinfer.text.chat_template import ChatTemplate
+from pyinfer.text.reasoning import OPEN_TAG
+
+LIMITS = EngineLimits(512, 512, 2048)
+
+
+@pytest.fixture(scope="module")
+def served() -> ServedModel:
+    """The embedded model without its weights."""
+    tokenizer, _ = read_tokenizer(DEMO_FOLDER)
+    assert tokenizer is not None
+    config = read_details(DEMO_FOLDER).config
+    return ServedModel(
+        name="demo",
+        path=Path("demo"),
+        info=ModelInfo("demo", config, 2048, 1, "none", 1, 1, 1, 1, ()),
+        tokenizer=tokenizer,
+        template=ChatTemplate(tokenizer),
+        defaults=GenerationDefaults(),
+        preset=Preset(),
+        digest="",
+        context=2048,
+        created=0,
+    )
+
+
+def test_precedence(served: ServedModel) -> None:
+    stated = GenerationDefaults(
+        temperature=0.4, top_p=0.7, repetition_penalty=1.3, stated=("temperature", "top_p")
+    )
+    preset = Preset(SamplingParams(temperature=0.3, min_p=0.2, stop=("END",), max_tokens=9))
+    served = replace(served, defaults=stated, preset=preset)
+    fallback = {"temperature": 0.8, "top_p": 0.9, "top_k": 40, "min_p": 0.05, "repeat_last_n": 32}
+    spec = GenerateSpec(prompt="a", params=SamplingParams(temperature=0.1), fallback=fallback)
+    found = sampling_params(served, spec)
+    assert found.temperature == 0.1  # the request
+    assert (found.min_p, found.stop, found.max_tokens) == (0.2, ("END",), 9)  # the model's file
+    assert found.top_p == 0.7  # generation_config.json
+    assert (found.top_k, found.repeat_last_n) == (40, 32)  # the dialect
+    assert found.typical_p == 1.0
+    assert found.seed is not None
+    silent = replace(spec, params=SamplingParams(stop=("x",)))
+    assert sampling_params(served, silent).temperature == 0.3
+    assert sampling_params(served, silent).stop == ("x",)
+
+
+def test_models_that_reason_have_recommended_values(served: ServedModel) -> None:
+    fallback = {"temperature": 1.0, "top_p": 1.0, "top_k": 40}
+    spec = GenerateSpec(prompt="a", fallback=fallback)
+    found = sampling_params(served, spec)
+    assert (found.temperature, found.top_p, found.top_k) == (0.6, 0.95, 0)
+    found = sampling_params(replace(served, template=None), spec)
+    assert (found.temperature, found.top_p, found.top_k) == (1.0, 1.0, 40)
+
+
+def test_one_bos_at_most(served: ServedModel) -> None:
+    tokenizer = served.tokenizer
+    bos = tokenizer.token_text(tokenizer.bos_id)
+    for text in ("hello", bos + "hello", bos + bos + "hello"):
+        ids = build_prompt(served, GenerateSpec(prompt=text), 2048).token_ids
+        assert ids[0] == tokenizer.bos_id
+        assert tokenizer.bos_id not in ids[1:]
+    chat = build_prompt(served, GenerateSpec(messages=[{"role": "user", "content": "x"}]), 2048)
+    assert chat.token_ids.count(tokenizer.bos_id) == 1
+    assert chat.starts_in_reasoning
+
+
+def test_messages_are_dropped_only_on_request(served: ServedModel) -> None:
+    messages = [{"role": "system", "content": "Be short."}]
+    for number in range(20):
+        messages.append({"role": "user", "content": f"question {number} " + "word " * 20})
+        messages.append({"role": "assistant", "content": f"answer {number}"})
+    messages.append({"role": "user", "content": "the last question"})
+    whole = build_prompt(served, GenerateSpec(messages=messages), 200)
+    assert (whole.truncated_messages, whole.truncated_tokens) == (0, 0)
+    cut = build_prompt(served, GenerateSpec(messages=messages, truncate=True), 200)
+    assert len(cut.token_ids) <= 150
+    assert cut.truncated_tokens == len(whole.token_ids) - len(cut.token_ids)
+    assert "Be short." in cut.text
+    assert "the last question" in cut.text
+    kept = messages[:1] + messages[1 + cut.truncated_messages :]
+    assert cut.text == build_prompt(served, GenerateSpec(messages=kept), 200).text
+    one_more = messages[:1] + messages[cut.truncated_messages :]
+    longer = build_prompt(served, GenerateSpec(messages=one_more), 200)
+    assert len(longer.token_ids) > 150
+    fits = build_prompt(served, GenerateSpec(messages=messages, truncate=True), 100_000)
+    assert fits == whole
+
+
+def test_raw_prompts_lose_their_beginning(served: ServedModel) -> None:
+    ids = served.tokenizer.encode("one two three " * 100, add_special=True)
+    cut = build_prompt(served, GenerateSpec(prompt=ids, truncate=True), 100)
+    assert len(cut.token_ids) == 75
+    assert cut.token_ids == ids[:1] + ids[-74:]
+    assert cut.truncated_tokens == len(ids) - 75
+
+
+def test_continuing_an_answer(served: ServedModel) -> None:
+    user = {"role": "user", "content": "Hi"}
+
+    def prompt(**answer: str) -> tuple[str, bool]:
+        messages = [user, {"role": "assistant", **answer}]
+        found = build_prompt(
+            served, GenerateSpec(messages=messages, continue_final_message=True), 2048
+        )
+        return found.text.partition("<｜Assistant｜>")[2], found.starts_in_reasoning
+
+    assert prompt(content="Hello ") == ("Hello ", False)
+    assert prompt(content="Hello", reasoning_content="greet") == (
+        "<think>\ngreet\n</think>\n\nHello",
+        False,
+    )
+    assert prompt(content="", reasoning_content="gre") == ("<think>\ngre", True)
+    assert prompt(content="<think>\ngre") == ("<think>\ngre", True)
+    assert prompt(content="<think>\ngreet\n</think>\n\nHel") == (
+        "<think>\ngreet\n</think>\n\nHel",
+        False,
+    )
+    control = served.tokenizer.added_tokens[OPEN_TAG]
+    messages = [user, {"role": "assistant", "content": f"it says {OPEN_TAG}"}]
+    spec = GenerateSpec(messages=messages, continue_final_message=True)
+    assert control not in build_prompt(served, spec, 2048).token_ids
+
+
+def test_no_reasoning_budget_is_no_reasoning(served: ServedModel) -> None:
+    messages = [{"role": "user", "content": "Hi"}]
+    spec = GenerateSpec(messages=messages, reasoning_budget=0, n=2)
+    prepared = prepare(served, spec, LIMITS)
+    assert prepared.prompt.text.endswith("</think>\n\n")
+    assert not prepared.prompt.starts_in_reasoning
+    assert [request.choice for request in prepared.requests] == [0, 1]
+    assert (
+        prepare(served, replace(spec, reasoning_budget=None), LIMITS, 0).prompt == prepared.prompt
+    )
+
+
+def test_context_of_the_request_and_of_the_model_file(served: ServedModel) -> None:
+    served = replace(served, preset=Preset(context=300))
+    assert prepare(served, GenerateSpec(prompt="a"), LIMITS).requests[0].context == 300
+    spec = GenerateSpec(prompt="a", context=9999)
+    assert prepare(served, spec, LIMITS).requests[0].context == 2048

@@ -1,0 +1,69 @@
+"""Settings of flags and variables."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyinfer.errors import UsageError
+from pyinfer.serving.settings import ServerSettings
+
+
+def test_defaults() -> None:
+    settings = ServerSettings.from_environment({})
+    assert (settings.host, settings.port) == ("127.0.0.1", 11434)
+    assert (settings.max_queue, settings.max_models, settings.keep_alive) == (512, 3, 300.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("0.0.0.0", "0.0.0.0", 11434),
+        ("0.0.0.0:8080", "0.0.0.0", 8080),
+        (":8080", "127.0.0.1", 8080),
+        ("http://127.0.0.1:1234/", "127.0.0.1", 1234),
+        ("[::1]:99", "::1", 99),
+        ("::1", "::1", 11434),
+    ],
+)
+def test_host(text: str, host: str, port: int) -> None:
+    settings = ServerSettings.from_environment({"OLLAMA_HOST": text})
+    assert (settings.host, settings.port) == (host, port)
+
+
+def test_own_variables_win_and_flags_win_over_both() -> None:
+    environment = {
+        "OLLAMA_NUM_PARALLEL": "2",
+        "PYINFER_NUM_PARALLEL": "3",
+        "OLLAMA_KEEP_ALIVE": "1h30m",
+        "OLLAMA_MAX_LOADED_MODELS": "0",
+        "OLLAMA_ORIGINS": "http://a, https://b",
+        "OLLAMA_KV_CACHE_TYPE": "q8_0",
+        "OLLAMA_CONTEXT_LENGTH": "4096",
+    }
+    settings = ServerSettings.from_environment(environment, keep_alive=None, context=512)
+    assert settings.parallel == 3
+    assert settings.keep_alive == 5400.0
+    assert settings.max_models == 3
+    assert settings.origins == ("http://a", "https://b")
+    assert (settings.kv_type, settings.context) == ("q8_0", 512)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OLLAMA_NUM_PARALLEL", "many"),
+        ("OLLAMA_NUM_PARALLEL", "65"),
+        ("OLLAMA_MAX_QUEUE", "-1"),
+        ("OLLAMA_KEEP_ALIVE", "5 parsecs"),
+        ("OLLAMA_HOST", "a:b"),
+        ("PYINFER_KV_CACHE_TYPE", "q4_0"),
+    ],
+)
+def test_wrong_values(name: str, value: str) -> None:
+    with pytest.raises(UsageError):
+        ServerSettings.from_environment({name: value})
+
+
+def test_unknown_flags() -> None:
+    with pytest.raises(UsageError, match="colour"):
+        ServerSettings.from_environment({}, colour="red")
