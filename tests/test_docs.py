@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from pyinfer import errors
+from pyinfer.cli.commands import COMMANDS as COMMAND_NAMES
 
 from .source_tree import ROOT, files, name, text
 
 README = ROOT / "README.md"
-DOCUMENTS = [README, *files(".md")]
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+COMMANDS = ROOT / "docs" / "commands.md"
+DOCUMENTS = files(".md")
 PROGRAMS = {
     "pip",
     "python",
@@ -29,6 +32,9 @@ PROGRAMS = {
     "cmake",
     "ctest",
     "clang-format",
+    "just",
+    "pre-commit",
+    ".",
 }
 SCRIPTS = {"tools/build_inplace.sh", ".ci/run"}
 
@@ -66,9 +72,12 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def commands() -> Iterator[str]:
-    """Every simple command in the README: sh blocks, and code in the table of commands."""
-    shell = [block.replace("\\\n", " ") for block in blocks(README, "sh")]
-    table = re.findall(r"`([^`]+)`", between(README, "## Commands", "| Extra |"))
+    """Every simple command in the README and in CONTRIBUTING: sh blocks, and its tables of tasks."""
+    sources = (README, CONTRIBUTING)
+    shell = [block.replace("\\\n", " ") for path in sources for block in blocks(path, "sh")]
+    table = re.findall(
+        r"`((?:just|python|\.ci/run)[^`]*)`", between(CONTRIBUTING, "## The inner", "| Extra")
+    )
     for line in [*"\n".join(shell).splitlines(), *table]:
         for part in line.split("&&"):
             yield " ".join(part.split())
@@ -103,7 +112,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def test_paths_exist() -> None:
     pattern = re.compile(r"`((?:\.ci|bench|cmake|csrc|docs|pyinfer|tests|tools)/[^`\s]*)`")
-    for path in (README, *files(".md", under="docs")):
+    for path in DOCUMENTS:
         for written in pattern.findall(text(path)):
             target = re.sub(r"<\w+>", "*", written).replace("...", "*")
             assert list(ROOT.glob(target.rstrip("/"))), f"{name(path)}: {written}"
@@ -120,6 +129,20 @@ def test_commands_exist() -> None:
             assert known, command
         if words[0] == "pytest" and len(words) > 1 and not words[1].startswith("-"):
             assert (ROOT / words[1]).exists(), command
+
+
+def test_tasks_exist() -> None:
+    tasks = set(re.findall(r"^(\w+)(?: [^:]*)?:$", text(ROOT / "justfile"), re.MULTILINE))
+    named = re.findall(r"`just (\w+)", text(CONTRIBUTING))
+    assert named
+    assert set(named) <= tasks
+
+
+def test_every_command_has_its_section() -> None:
+    headings = re.findall(r"^## (.*)$", text(COMMANDS), re.MULTILINE)
+    described = {word for heading in headings for word in heading.split(", ")}
+    other = {"Names of models", "Environment variables", "Exit codes"}
+    assert described == set(COMMAND_NAMES) | other
 
 
 def test_modules_named_in_the_documents_exist() -> None:
@@ -139,19 +162,19 @@ def test_options_in_the_readme_exist() -> None:
 def test_environment_variables_are_listed() -> None:
     sources = [*files(".py", ".pyx", under="pyinfer"), *files(".c", under="csrc")]
     used = {word for path in sources for word in re.findall(r"\"(PYINFER_[A-Z]+)\"", text(path))}
-    table = between(README, "| Environment variable |", "| Exit code |")
+    table = between(COMMANDS, "| Environment variable |", "| Exit code |")
     listed = set(re.findall(r"`(PYINFER_\w+)`", table))
     assert listed == used | {"PYINFER_TEST_DATA"}
 
 
 def test_extras_are_listed() -> None:
     project = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]
-    table = between(README, "| Extra |", "| Environment variable |")
+    table = between(CONTRIBUTING, "| Extra |", "## Find it")
     assert set(re.findall(r"`\[(\w+)\]`", table)) == set(project["optional-dependencies"])
 
 
 def test_exit_codes_are_those_of_the_errors() -> None:
-    table = between(README, "| Exit code |", "Licence")
+    table = text(COMMANDS).partition("| Exit code |")[2]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.M)
               for code in row.split(",")}  # fmt: skip
     classes = [kind for kind in vars(errors).values() if isinstance(kind, type)]

@@ -77,7 +77,7 @@ def hub_headers() -> dict[str, str]:
     except ImportError:
         raise UsageError(
             "pulling from the hub needs the extra [hub]",
-            hint="install it with: pip install 'huggingface_hub>=2,<3', or copy the files by hand "
+            hint="install it with: pip install 'huggingface_hub>=1,<3', or copy the files by hand "
             "and use --from",
         ) from None
     token = get_token()
