@@ -72,7 +72,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def commands() -> Iterator[str]:
-    """Every simple command in the README and in CONTRIBUTING: sh blocks, and its tables of tasks."""
+    """Every simple command in README and CONTRIBUTING: sh blocks, and the tables of tasks."""
     sources = (README, CONTRIBUTING)
     shell = [block.replace("\\\n", " ") for path in sources for block in blocks(path, "sh")]
     table = re.findall(
