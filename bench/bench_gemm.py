@@ -27,7 +27,7 @@ def _ops_per_token(shape: Shape) -> int:
     return 2 * shape.layers * sum(sizes)
 
 
-@pytest.mark.parametrize("isa", available_isas()[1:] or ["scalar"])
+@pytest.mark.parametrize("isa", available_isas()[:-1] or ["scalar"])
 @pytest.mark.parametrize("model", ["1.5b", "7b", "14b", "32b"])
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_gemm(benchmark: BenchmarkFixture, fmt: str, model: str, isa: str) -> None:

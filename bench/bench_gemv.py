@@ -17,7 +17,7 @@ MEMORY_BYTES = 256 << 20
 WALK = {"n_streams": 4, "prefetch_near": 1024, "prefetch_far": 4608}
 
 
-@pytest.mark.parametrize("isa", available_isas()[1:] or ["scalar"])
+@pytest.mark.parametrize("isa", available_isas()[:-1] or ["scalar"])
 @pytest.mark.parametrize("n_tokens", [1, 4, 8])
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_gemv(benchmark: BenchmarkFixture, fmt: str, n_tokens: int, isa: str) -> None:

@@ -158,7 +158,6 @@ def start_worker(
     parts: ModelParts,
     hook_factory: HookFactory,
     after_events: Callable[[], None] | None = None,
-    on_failure: Callable[[BaseException], object] | None = None,
     **engine_options: Any,
 ) -> EngineWorker:
     """Start the engine's thread on a loaded model, for callers that speak in token ids.
@@ -168,7 +167,7 @@ def start_worker(
     parts : ModelParts
     hook_factory, **engine_options
         As for :class:`~pyinfer.engine.engine.Engine`.
-    after_events, on_failure
+    after_events
         As for :class:`~pyinfer.engine.worker.EngineWorker`.
     """
     cancel = CancelFlag()
@@ -180,7 +179,7 @@ def start_worker(
         hook_factory=hook_factory,
         **engine_options,
     )
-    return EngineWorker(engine, cancel, after_events, on_failure)
+    return EngineWorker(engine, cancel, after_events)
 
 
 def _assemble(

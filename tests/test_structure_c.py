@@ -5,12 +5,8 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from .source_tree import ROOT, files, name, text
 
@@ -20,7 +16,14 @@ MAX_KERNEL_LINES = 120
 CSRC = ROOT / "csrc"
 C_FILES = files(".c", ".h", under="csrc")
 KERNELS = files(".c", under="csrc/kernels")
-ISAS = ("scalar", "avx2", "avx2vnni", "avx512vnni")
+# Levels: rows of the tables in dispatch/, in order of preference.
+ISAS = tuple(
+    dict.fromkeys(
+        level
+        for path in files(".c", under="csrc/dispatch")
+        for level in re.findall(r'\{"(\w+)", [^{}]*?\w*fill_\w+', text(path))
+    )
+)
 
 # Kernel files whose kernels carry another name than <folder>_<file>: one file holds a pair, or the
 # operation has two words.
@@ -36,22 +39,22 @@ BASE = {"types", "blocks", "panels"}
 MAY_INCLUDE = {
     "kernels": {*BASE, "kernel_types"},
     "cpu": {"types", "cpu"},
-    "dispatch": {"types", "cpu", "kernel_types", "kernels"},
+    "dispatch": {"types", "cpu", "levels", "kernel_types", "kernels"},
     "quant": {*BASE, "qtype"},
-    "runtime": {*BASE, "qtype", "cpu", "fpmode", "kernels", "runtime"},
+    "runtime": {*BASE, "qtype", "cpu", "fpmode", "levels", "kernels", "runtime"},
     "ops": {*BASE, "qtype", "fpmode", "kernels", "runtime", "ops"},
     "program": {*BASE, "fpmode", "runtime", "ops", "program"},
 }
 HEADERS = {
-    "formats": set(),
-    "types": {"formats"},
+    "types": set(),
     "blocks": {"types"},
     "panels": {"types"},
     "qtype": {"types"},
     "cpu": {"types"},
     "fpmode": {"types"},
     "kernel_types": {"types", "panels"},
-    "kernels": {"types", "kernel_types"},
+    "levels": {"types", "cpu"},
+    "kernels": {"types", "kernel_types", "levels"},
     "runtime": {"types", "kernels"},
     "ops": {"runtime"},
     "program": {"ops"},
@@ -64,6 +67,7 @@ SYSTEM_HEADERS = {
     },
     "csrc/runtime/pool.c": {"pthread.h", "signal.h"},
     "csrc/cpu/x86.c": {"cpuid.h"},
+    "csrc/cpu/arm.c": {"stdio.h", "sys/auxv.h"},
     "csrc/include/pyinfer/fpmode.h": {"xmmintrin.h"},
 }
 STANDARD = {
@@ -72,15 +76,11 @@ STANDARD = {
 
 # Where a level of instructions may be named, besides the names of files and kernels themselves.
 NAMES_LEVELS = {
-    "pyinfer/diagnose/system.py",  # tells which features a level lacks
     "csrc/cmake/isa.cmake",
-    "csrc/CMakeLists.txt",
-    "csrc/include/pyinfer/types.h",
     "csrc/include/pyinfer/cpu.h",
-    "csrc/cpu/isa.c",
     "csrc/cpu/x86.c",
+    "csrc/dispatch/arm.c",
     "csrc/dispatch/x86.c",
-    "pyinfer/_kernels/c_api.pxd",
 }
 
 
@@ -117,13 +117,23 @@ def functions(source: str) -> Iterator[tuple[str, int]]:
 
 
 def expanded(path: Path) -> str:
-    """A dispatch file as the compiler sees it, with every level built."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        pytest.skip("no C compiler to expand the lists of kernels with")
-    levels = [f"-DPI_BUILD_{isa.upper()}" for isa in ISAS]
-    command = [compiler, "-E", "-P", *levels, "-I", str(CSRC / "include"), str(path)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    """A dispatch file with its function-like macros replaced by what they stand for."""
+    source = without_comments(text(path)).replace("\\\n", " ")
+    for macro, names, body in re.findall(r"^#define (\w+)\(([\w, ]+)\) +(.*)$", source, re.M):
+        parameters = [part.strip() for part in names.split(",")]
+
+        def fill(call: re.Match[str], parameters: list[str] = parameters, body: str = body) -> str:
+            result = body
+            values = [part.strip() for part in call[1].split(",")]
+            for parameter, value in zip(parameters, values, strict=True):
+                result = re.sub(rf"(\s*##\s*)?\b{parameter}\b(\s*##\s*)?", value, result)
+            return result
+
+        rest = re.sub(r"^#define.*$", "", source, flags=re.M)
+        source = re.sub(rf"\b{macro}\(([^()]*)\)", fill, rest) + "".join(
+            line for line in source.splitlines(keepends=True) if line.startswith("#define")
+        )
+    return re.sub(r"^#define.*$", "", source, flags=re.M)
 
 
 def kernel_names(path: Path) -> set[str]:
@@ -144,29 +154,16 @@ def exported(path: Path) -> set[str]:
 
 
 def built() -> set[str]:
-    """Sources that csrc/CMakeLists.txt lists, its foreach loops unrolled."""
-
-    def unroll(lines: list[str], values: dict[str, str]) -> Iterator[str]:
-        number = 0
-        while number < len(lines):
-            line = lines[number]
-            if loop := re.match(r"\s*foreach\((\w+) ([\w ]+)\)", line):
-                depth = 0
-                for end in range(number, len(lines)):
-                    depth += bool(re.match(r"\s*foreach", lines[end]))
-                    depth -= bool(re.match(r"\s*endforeach", lines[end]))
-                    if depth == 0:
-                        break
-                for value in loop[2].split():
-                    yield from unroll(lines[number + 1 : end], {**values, loop[1]: value})
-                number = end
-            else:
-                for key, value in values.items():
-                    line = line.replace(f"${{{key}}}", value)
-                yield from re.findall(r"[\w/.]+\.c\b", line)
-            number += 1
-
-    return set(unroll(text(CSRC / "CMakeLists.txt").splitlines(), {}))
+    """Sources that csrc/CMakeLists.txt lists, for every architecture, and the kernels of levels."""
+    listed = re.findall(r"[\w/.${}]+\.c\b", text(CSRC / "CMakeLists.txt"))
+    architectures = re.findall(r"set\(PI_ARCHITECTURE (\w+)\)", text(CSRC / "cmake/isa.cmake"))
+    sources = {
+        source.replace("${PI_ARCHITECTURE}", architecture)
+        for source in listed
+        for architecture in architectures
+    }
+    kernels = (path for path in KERNELS if path.stem.rsplit("_", 1)[1] in ISAS)
+    return sources.union(path.relative_to(CSRC).as_posix() for path in kernels)
 
 
 def test_functions_are_short() -> None:
@@ -204,6 +201,11 @@ def test_every_source_is_built() -> None:
     assert {path.relative_to(CSRC).as_posix() for path in files(".c", under="csrc")} == built()
 
 
+def test_every_level_has_a_row_of_its_table_and_a_line_of_flags() -> None:
+    lines = re.findall(r"pi_add_(?:level\(\$\{target\} )?(\w+)[ (]", text(CSRC / "cmake/isa.cmake"))
+    assert {*ISAS} - {"scalar"} == {*lines} - {"level", "levels"}
+
+
 def test_every_kernel_has_a_scalar_form() -> None:
     stems = {path.relative_to(CSRC).as_posix().rsplit("_", 1)[0] for path in KERNELS}
     assert [stem for stem in stems if not (CSRC / f"{stem}_scalar.c").exists()] == []
@@ -218,7 +220,7 @@ def test_includes_go_down_only() -> None:
         home, _, rest = header.partition("/")
         if sign == "<":
             system = SYSTEM_HEADERS.get(name(path), set())
-            simd = folder == "kernels" and header == "immintrin.h"
+            simd = folder == "kernels" and header in ("immintrin.h", "arm_neon.h")
             fine = header.removesuffix(".h") in STANDARD or header in system or simd
         elif home == "pyinfer":
             own = HEADERS.get(path.stem, set()) if folder == "include" else MAY_INCLUDE[folder]
@@ -240,7 +242,9 @@ def test_only_kernels_use_intrinsics() -> None:
 
 
 def test_levels_are_named_in_few_places() -> None:
-    levels = re.compile(r"(?<!\w)(?:\w*_)?(?:avx2|avx512\w*|vnni)(?:_\w*)?(?!\w)", re.IGNORECASE)
+    levels = re.compile(
+        r"(?<!\w)(?:\w*_)?(?:avx2|avx512\w*|vnni|neon\w*)(?:_\w*)?(?!\w)", re.IGNORECASE
+    )
     sources = [*files(".pyx", ".pxd", under="pyinfer"), *files(".txt", ".cmake", under="csrc")]
     sources += [path for path in C_FILES if "kernels" not in path.parts]
     found = {name(path) for path in sources if levels.search(without_comments(text(path)))}
@@ -250,7 +254,7 @@ def test_levels_are_named_in_few_places() -> None:
             node for node in ast.walk(ast.parse(text(path))) if isinstance(node, ast.Constant)
         )
         if name(path) not in NAMES_LEVELS:
-            assert not {node.value for node in constants} & set(ISAS[1:]), name(path)
+            assert not {node.value for node in constants} & {*ISAS} - {"scalar"}, name(path)
 
 
 def test_kernels_do_not_choose_by_level_inside() -> None:

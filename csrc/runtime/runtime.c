@@ -7,7 +7,8 @@
 static const struct pi_walk DEFAULT_WALK = {
     .n_streams = 2, .prefetch_near = 0, .prefetch_far = 5120};
 
-enum pi_status pi_runtime_create(struct pi_runtime **out, enum pi_isa isa, size_t n_threads) {
+enum pi_status pi_runtime_create(struct pi_runtime **out, const struct pi_level *level,
+                                 size_t n_threads) {
     if (n_threads == 0) {
         return PI_ERR_ARG;
     }
@@ -17,7 +18,7 @@ enum pi_status pi_runtime_create(struct pi_runtime **out, enum pi_isa isa, size_
     }
     rt->walk = DEFAULT_WALK;
     rt->n_threads = n_threads;
-    enum pi_status status = pi_kernels_init(&rt->kernels, isa);
+    enum pi_status status = pi_kernels_init(&rt->kernels, level);
     if (status == PI_OK) {
         status = pi_pool_create(&rt->pool, n_threads);
     }

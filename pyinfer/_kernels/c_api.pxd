@@ -1,14 +1,8 @@
 # Declarations of the C headers. No logic.
-from libc.stdint cimport int32_t, uint8_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 cdef extern from "stdbool.h" nogil:
     ctypedef bint cbool "bool"
-
-cdef extern from "pyinfer/formats.h" nogil:
-    enum pi_format:
-        PI_FORMAT_F32
-        PI_FORMAT_COUNT
-        PI_FILE_FORMAT_COUNT
 
 cdef extern from "pyinfer/types.h" nogil:
     enum pi_status:
@@ -21,11 +15,14 @@ cdef extern from "pyinfer/types.h" nogil:
         PI_ERR_FORKED
         PI_ERR_IO
 
-    enum pi_isa:
-        PI_ISA_SCALAR
-        PI_ISA_AVX2
-        PI_ISA_AVX512VNNI
-        PI_ISA_COUNT
+    enum pi_format:
+        PI_FORMAT_F32
+        PI_FORMAT_F16
+        PI_FORMAT_BF16
+        PI_FORMAT_Q8_0
+        PI_FORMAT_Q4_0
+        PI_FORMAT_COUNT
+        PI_FILE_FORMAT_COUNT
 
     int PI_PANEL_ROWS
     int PI_GROUP_INPUTS
@@ -50,17 +47,25 @@ cdef extern from "pyinfer/qtype.h" nogil:
         size_t group_bytes
         cbool quantized
         pi_format panel
-        int32_t ggml_type
 
     const pi_qtype *pi_qtype_of(pi_format format)
 
 cdef extern from "pyinfer/cpu.h" nogil:
-    struct pi_cpu:
-        char brand[49]
+    enum:
+        PI_CPU_NAME_BYTES
+    uint32_t pi_cpu_features()
+    void pi_cpu_name(char *name)
+    const char *pi_cpu_feature_name(unsigned int bit)
 
-    void pi_cpu_detect(pi_cpu *cpu)
-    pi_isa pi_cpu_best_isa(const pi_cpu *cpu)
-    const char *pi_isa_name(pi_isa isa)
+cdef extern from "pyinfer/levels.h" nogil:
+    struct pi_level:
+        const char *name
+        uint32_t needs
+        void *fill
+        const char *description
+
+    const pi_level *pi_levels(size_t *count)
+    const pi_level *pi_level_find(const char *name)
 
 cdef extern from "pyinfer/fpmode.h" nogil:
     unsigned int pi_fpmode_enter()
@@ -166,26 +171,25 @@ cdef extern from "pyinfer/kernels.h" nogil:
         int32_t *index, size_t capacity, const float *logits, size_t n,
         float threshold) noexcept
 
-    # Arrays are pointers here: their lengths are the business of the C table.
     struct pi_kernels:
-        pi_isa isa
-        pi_gemv_ptr *gemv
-        pi_gemm_ptr *gemm
-        pi_pack_ptr *pack
-        pi_unpack_ptr *unpack
-        pi_quantize_ptr *quantize
-        pi_quantize_weighted_ptr *quantize_weighted
-        pi_dequantize_ptr *dequantize
-        pi_fit_ptr *fit
-        pi_embed_ptr *embed
+        const pi_level *level
+        pi_gemv_ptr gemv[10]
+        pi_gemm_ptr gemm[10]
+        pi_pack_ptr pack[10]
+        pi_unpack_ptr unpack[10]
+        pi_quantize_ptr quantize[14]
+        pi_quantize_weighted_ptr quantize_weighted[14]
+        pi_dequantize_ptr dequantize[14]
+        pi_fit_ptr fit[10]
+        pi_embed_ptr embed[10]
         pi_act_a8_ptr act_a8
         pi_rmsnorm_ptr rmsnorm
         pi_rope_ptr rope
         pi_swiglu_ptr swiglu
-        pi_attn_ptr *attn_kv
+        pi_attn_ptr attn_kv[3]
         pi_attn_merge_ptr attn_merge
-        pi_kv_append_ptr *kv_append
+        pi_kv_append_ptr kv_append[3]
         pi_head_stats_ptr head_stats
         pi_head_select_ptr head_select
 
-    pi_status pi_kernels_init(pi_kernels *kernels, pi_isa isa)
+    pi_status pi_kernels_init(pi_kernels *kernels, const pi_level *level)

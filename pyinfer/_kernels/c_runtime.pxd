@@ -1,7 +1,7 @@
 # Declarations of the runtime, the ops and the program. No logic.
 from libc.stdint cimport int32_t, uint8_t, uint64_t
 
-from pyinfer._kernels.c_api cimport cbool, pi_a8_group, pi_format, pi_head_stats, pi_isa, pi_status
+from pyinfer._kernels.c_api cimport cbool, pi_a8_group, pi_format, pi_head_stats, pi_level, pi_status
 
 cdef extern from "pyinfer/runtime.h" nogil:
     ctypedef int32_t atomic_int32 "_Atomic int32_t"
@@ -15,7 +15,7 @@ cdef extern from "pyinfer/runtime.h" nogil:
         pi_walk walk
         size_t n_threads
 
-    pi_status pi_runtime_create(pi_runtime **out, pi_isa isa, size_t n_threads)
+    pi_status pi_runtime_create(pi_runtime **out, const pi_level *level, size_t n_threads)
     void pi_runtime_destroy(pi_runtime *rt)
     pi_status pi_measure_read(pi_runtime *rt, const pi_walk *walk, const uint8_t *data,
                               size_t bytes, double *bytes_per_second)

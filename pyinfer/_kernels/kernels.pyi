@@ -12,14 +12,14 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pyinfer._kernels.formats import FILE_FORMATS as FILE_FORMATS
-from pyinfer._kernels.formats import FORMATS as FORMATS
-from pyinfer._kernels.formats import FormatInfo as FormatInfo
-from pyinfer._kernels.formats import format_info as format_info
-from pyinfer._kernels.matrix_kernels import ISAS as ISAS
+from pyinfer._kernels.matrix_kernels import FILE_FORMATS as FILE_FORMATS
+from pyinfer._kernels.matrix_kernels import FORMATS as FORMATS
+from pyinfer._kernels.matrix_kernels import FormatInfo as FormatInfo
 from pyinfer._kernels.matrix_kernels import MatrixKernels
 from pyinfer._kernels.matrix_kernels import aligned_empty as aligned_empty
-from pyinfer._kernels.matrix_kernels import available_isas as available_isas
+from pyinfer._kernels.matrix_kernels import format_info as format_info
+from pyinfer._kernels.runtime import ISAS as ISAS
+from pyinfer._kernels.runtime import available_isas as available_isas
 
 def v_stride(head_dim: int) -> int:
     """Row length of V and of attention partials: K rounded up to 16."""

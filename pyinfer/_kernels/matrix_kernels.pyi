@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-ISAS: tuple[str, ...]
-"""Tokens of all instruction set levels, ascending."""
+FORMATS: tuple[str, ...]
+"""Tokens of all weight formats that have panels, and so gemv, gemm, pack and embed."""
 
-def available_isas() -> list[str]:
-    """Return the levels that this CPU and this build can run, ascending; the first is scalar."""
+FILE_FORMATS: tuple[str, ...]
+"""FORMATS, and those of files only: they have quantize and dequantize."""
+
+class FormatInfo(NamedTuple):
+    """Facts of a weight format.
+
+    ``block_inputs`` inputs take ``block_bytes`` bytes in a file; 16 rows of 128 inputs take
+    ``group_bytes`` bytes when packed, 0 for a format of files only; blocks of 256 fill two such
+    groups. ``quantized`` formats are multiplied with a8 activations, the others with float32.
+    Panels of the format ``panel`` hold the values exactly.
+    """
+
+    name: str
+    block_inputs: int
+    block_bytes: int
+    group_bytes: int
+    quantized: bool
+    panel: str
+
+def format_info(fmt: str) -> FormatInfo:
+    """Return the facts of format ``fmt``; ValueError if there is none of that name."""
 
 def aligned_empty(shape: int | Sequence[int], dtype: DTypeLike = ...) -> NDArray[Any]:
     """Return an uninitialised C-contiguous array whose data starts on a 64-byte line."""
@@ -24,7 +43,7 @@ class MatrixKernels:
     Parameters
     ----------
     isa : str, optional
-        Level to use; the highest available one by default. ValueError if not available.
+        Level to use; the best available one by default. ValueError if not available.
     """
 
     def __init__(self, isa: str | None = None) -> None: ...

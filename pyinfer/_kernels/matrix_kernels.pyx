@@ -5,16 +5,29 @@ from libc.stdint cimport uint8_t, uintptr_t
 
 from pyinfer._kernels cimport c_api as c
 
+from typing import NamedTuple
+
 import numpy as np
 
-from pyinfer._kernels.formats import FILE_FORMATS, FORMATS, format_info
+from pyinfer._kernels.runtime import available_isas
 
-ISAS = tuple([c.pi_isa_name(<c.pi_isa>i).decode() for i in range(c.PI_ISA_COUNT)])
+FILE_FORMATS = tuple([c.pi_qtype_of(<c.pi_format>i).name.decode()
+                      for i in range(c.PI_FILE_FORMAT_COUNT)])
+FORMATS = FILE_FORMATS[:<int>c.PI_FORMAT_COUNT]
 
 cdef size_t ROWS = c.PI_PANEL_ROWS
 cdef size_t GROUP = c.PI_GROUP_INPUTS
 cdef size_t TILE = c.PI_TILE_TOKENS
 cdef size_t A8_BYTES = sizeof(c.pi_a8_group)
+
+
+class FormatInfo(NamedTuple):
+    name: str
+    block_inputs: int
+    block_bytes: int
+    group_bytes: int
+    quantized: bool
+    panel: str
 
 
 cdef int require(bint condition, str message) except -1:
@@ -35,15 +48,17 @@ cdef int check_panels(info, const uint8_t[:, ::1] panels, size_t n_groups) excep
                    "panels are not 64-byte aligned, use aligned_empty")
 
 
+def format_info(fmt):
+    require(fmt in FILE_FORMATS,
+            f"format {fmt!r} is unknown, expected one of {', '.join(FILE_FORMATS)}")
+    cdef const c.pi_qtype *q = c.pi_qtype_of(<c.pi_format><int>FILE_FORMATS.index(fmt))
+    return FormatInfo(fmt, q.block_inputs, q.block_bytes, q.group_bytes, bool(q.quantized),
+                      FORMATS[<int>q.panel])
+
+
 cdef panel_info(fmt):
     require(fmt in FORMATS, f"format {fmt!r} has no panels, expected one of {', '.join(FORMATS)}")
     return format_info(fmt)
-
-
-def available_isas():
-    cdef c.pi_cpu cpu
-    c.pi_cpu_detect(&cpu)
-    return list(ISAS[:<int>c.pi_cpu_best_isa(&cpu) + 1])
 
 
 def aligned_empty(shape, dtype=np.uint8):
@@ -56,14 +71,14 @@ def aligned_empty(shape, dtype=np.uint8):
 cdef class MatrixKernels:
     def __init__(self, isa=None):
         isas = available_isas()
-        isa = isas[len(isas) - 1] if isa is None else isa
+        isa = isas[0] if isa is None else isa
         require(isa in isas, f"instruction set {isa!r} is not available here, expected one of "
                              f"{', '.join(isas)}")
-        c.pi_kernels_init(&self.table, <c.pi_isa><int>ISAS.index(isa))
+        c.pi_kernels_init(&self.table, c.pi_level_find(isa.encode()))
 
     @property
     def isa(self):
-        return ISAS[<int>self.table.isa]
+        return self.table.level.name.decode()
 
     def pack(self, fmt, const uint8_t[:, ::1] rows, size_t n_cols):
         info = panel_info(fmt)

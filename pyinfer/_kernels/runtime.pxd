@@ -10,6 +10,7 @@ cdef class CancelFlag:
 cdef class Runtime:
     cdef pi_runtime *handle
     cdef readonly str isa
+    cdef readonly str isa_reason
     cdef readonly int threads
     cdef bint busy
     cdef int enter(self) except -1

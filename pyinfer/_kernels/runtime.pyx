@@ -1,12 +1,13 @@
 # Kernel table, thread pool and walk parameters of one process-local runtime. Documented in
 # runtime.pyi.
-from libc.stdint cimport int32_t, uint8_t, uintptr_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uintptr_t
 
 from pyinfer._kernels cimport c_api as c
 from pyinfer._kernels cimport c_runtime as r
 from pyinfer._kernels.status cimport check_status
 
 import os
+from typing import NamedTuple
 
 from pyinfer.errors import EngineError, UnsupportedCPUError, UsageError
 
@@ -23,35 +24,74 @@ cdef extern from *:
     int32_t pi_flag_load(int32_t *flag) noexcept nogil
 
 MAX_THREADS = 1024
-ISAS = tuple([c.pi_isa_name(<c.pi_isa>i).decode() for i in range(c.PI_ISA_COUNT)])
+
+
+class Level(NamedTuple):
+    name: str
+    description: str
+    built: bool
+    missing: tuple
+
+    @property
+    def problem(self):
+        if self.missing:
+            return f"this CPU lacks {', '.join(self.missing)}"
+        return "" if self.built else "not in this build"
+
+
+class IsaChoice(NamedTuple):
+    name: str
+    reason: str
+    asked: bool
+
+
+cdef _levels():
+    cdef uint32_t features = c.pi_cpu_features()
+    cdef size_t count, i
+    cdef unsigned int bit
+    cdef const c.pi_level *table = c.pi_levels(&count)
+    found = []
+    for i in range(count):
+        missing = [c.pi_cpu_feature_name(bit).decode() for bit in range(32)
+                   if (table[i].needs & ~features) >> bit & 1]
+        found.append(Level(table[i].name.decode(), table[i].description.decode(),
+                           table[i].fill is not NULL, tuple(missing)))
+    return tuple(found)
+
+
+LEVELS = _levels()
+ISAS = tuple([level.name for level in LEVELS])
 
 
 def available_isas():
-    cdef c.pi_cpu cpu
-    c.pi_cpu_detect(&cpu)
-    return ISAS[:<int>c.pi_cpu_best_isa(&cpu) + 1]
+    return tuple([level.name for level in LEVELS if not level.problem])
 
 
 def cpu_name():
-    cdef c.pi_cpu cpu
-    c.pi_cpu_detect(&cpu)
-    return " ".join((<bytes>cpu.brand).decode("ascii", "replace").split()) or "unknown CPU"
+    cdef char name[c.PI_CPU_NAME_BYTES]
+    c.pi_cpu_name(name)
+    return " ".join((<bytes>name).decode("ascii", "replace").split()) or "unknown CPU"
 
 
-def choose_isa(isa=None):
-    available = available_isas()
+def isa_choice(isa=None):
     source = "isa"
     if isa is None:
         isa, source = os.environ.get("PYINFER_ISA") or None, "PYINFER_ISA"
+    available = available_isas()
+    hint = f"use one of: {', '.join(available)}"
     if isa is None:
-        return available[len(available) - 1]
+        better = LEVELS[:ISAS.index(available[0])]
+        reason = "; ".join([f"{level.name}: {level.problem}" for level in better])
+        return IsaChoice(available[0], reason or "the best there is", False)
     if isa not in ISAS:
-        raise UsageError(f"{source}={isa!r} is no instruction set level",
-                         hint=f"use one of: {', '.join(available)}")
+        raise UsageError(f"{source}={isa!r} is no instruction set level here", hint=hint)
     if isa not in available:
-        raise UnsupportedCPUError(f"{source}={isa}: this CPU or this build does not have it",
-                                  hint=f"use one of: {', '.join(available)}")
-    return isa
+        raise UnsupportedCPUError(f"{source}={isa}: {LEVELS[ISAS.index(isa)].problem}", hint=hint)
+    return IsaChoice(isa, f"{source}={isa}", True)
+
+
+def choose_isa(isa=None):
+    return isa_choice(isa).name
 
 
 def check_walk(value):
@@ -76,14 +116,16 @@ cdef class Runtime:
     def __init__(self, isa=None, threads=None):
         if self.handle is not NULL:
             raise ValueError("a Runtime is initialised once")
-        self.isa = choose_isa(isa)
+        choice = isa_choice(isa)
+        self.isa = choice.name
+        self.isa_reason = choice.reason
         cdef size_t count = r.pi_cpu_count()
         if threads is not None:
             if not 1 <= threads <= MAX_THREADS:
                 raise UsageError(f"threads={threads} is out of range",
                                  hint=f"use 1 to {MAX_THREADS}")
             count = threads
-        check_status(r.pi_runtime_create(&self.handle, <c.pi_isa><int>ISAS.index(self.isa), count),
+        check_status(r.pi_runtime_create(&self.handle, c.pi_level_find(self.isa.encode()), count),
                      f"starting {count} threads on {self.isa}")
         self.threads = count
 

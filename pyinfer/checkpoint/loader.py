@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfer._kernels.cache import FORMATS as KV_FORMATS
-from pyinfer._kernels.runtime import MAX_THREADS, Runtime, choose_isa
+from pyinfer._kernels.runtime import ISAS, MAX_THREADS, Runtime, isa_choice
 from pyinfer._kernels.step import attention_bytes
 from pyinfer.checkpoint.checkpoint import Checkpoint, open_checkpoint
 from pyinfer.checkpoint.pack import Packer, arena_bytes, file_bytes
@@ -21,6 +22,8 @@ from pyinfer.model.model import Model, StepLimits, cache_block_bytes
 from pyinfer.model.registry import architecture
 from pyinfer.model.step import BLOCK_TOKENS
 from pyinfer.quant.plan import Plan, plan_folder, plan_gguf
+
+_LOG = logging.getLogger("pyinfer")
 
 DEFAULT_CONTEXT = 32_768
 MEMORY_SHARE = 0.8  # of the available memory, for a context chosen by default
@@ -108,7 +111,9 @@ def load_model(
     UsageError
         ``dtype``, ``threads``, ``ctx_size``, ``isa`` or ``kv_type`` is no valid choice.
     """
-    choose_isa(isa)  # a wrong name should not cost a header parse
+    choice = isa_choice(isa)  # a wrong name should not cost a header parse
+    if choice.name == ISAS[-1] and not choice.asked:
+        _LOG.warning("the kernels run in plain C, many times slower: %s", choice.reason)
     sizes = _Sizes(threads, ctx_size, isa, kv_type, reserved, max_logit_rows)
     cache = _cache(packed_cache)
     key = None if cache is None else cache.key(Path(path), dtype)
@@ -310,7 +315,7 @@ def _report(
         f"{limits.kv_format}, "
         f"pool of {limits.n_blocks * BLOCK_TOKENS} tokens, committed on use",
         f"threads: {model.runtime.threads} ({why_threads})",
-        f"instruction set: {model.runtime.isa}",
+        f"instruction set: {model.runtime.isa} ({model.runtime.isa_reason})",
         f"memory walk: {model.tuned}",
         *notes,
     )

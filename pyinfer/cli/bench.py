@@ -7,6 +7,7 @@ import re
 import sys
 
 from pyinfer.cli.arguments import Parser, positive
+from pyinfer.cli.isa_option import add_isa_option
 from pyinfer.cli.model_option import add_model_option, model_path
 from pyinfer.cli.outcome import note
 from pyinfer.cli.terminal import put
@@ -65,7 +66,7 @@ def add_arguments(parser: Parser) -> None:
     parser.set_defaults(run=run)
     add_model_option(parser)
     parser.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
-    parser.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
+    add_isa_option(parser)
     lists = parser.add_argument_group("tests; lists run every combination")
     for short, name, kind, text in (
         ("-p", "--n-prompt", numbers, "prompt lengths; 0 is none (default: 512)"),

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pyinfer.cli.arguments import Parser, positive, switch
+from pyinfer.cli.isa_option import add_isa_option
 from pyinfer.cli.model_option import add_model_option, model_name
 from pyinfer.cli.outcome import note
 from pyinfer.cli.progress import MIN_PROMPT_TOKENS, ProgressBar
@@ -47,7 +48,7 @@ def add_arguments(parser: Parser) -> None:
     model.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     model.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
     model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    model.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
+    add_isa_option(model)
     model.add_argument(
         "--packed-cache", action="store_true", help="keep packed weights; the next load is fast"
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyinfer.cli.arguments import Parser, positive, switch
 from pyinfer.cli.chat_model import ChatModel, LocalModel
+from pyinfer.cli.isa_option import add_isa_option
 from pyinfer.cli.model_option import MODEL_FORMS, model_name
 from pyinfer.cli.outcome import note
 from pyinfer.cli.progress import ProgressBar
@@ -64,7 +65,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     parser.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
     parser.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    parser.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
+    add_isa_option(parser)
 
 
 def _think(text: str) -> bool | str:

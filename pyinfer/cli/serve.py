@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from pyinfer.cli.arguments import Parser, positive
+from pyinfer.cli.isa_option import add_isa_option
 from pyinfer.cli.outcome import note
 from pyinfer.errors import UsageError
 
@@ -54,7 +55,7 @@ def add_arguments(parser: Parser) -> None:
     models.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
     models.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
     models.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
-    models.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
+    add_isa_option(models)
     models.add_argument("--kv-type", metavar="TYPE", help="f16, f32 or q8_0")
     models.add_argument("--packed-cache", action="store_true", help="keep packed weights on disk")
     models.add_argument(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyinfer.cli.arguments import Parser, positive
+from pyinfer.cli.isa_option import add_isa_option
 from pyinfer.cli.model_option import add_model_option, model_name
 from pyinfer.cli.progress import ProgressBar
 
@@ -20,7 +21,7 @@ def add_subject_options(parser: Parser) -> None:
     add_model_option(model)
     model.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
     model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    model.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
+    add_isa_option(model)
     model.add_argument("--kv-type", help="cached keys and values: f16, f32 or q8_0; default f16")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyinfer.cli.arguments import Parser, positive
+from pyinfer.cli.isa_option import add_isa_option
 from pyinfer.cli.model_option import MODEL_FORMS, model_name, model_path
 from pyinfer.cli.progress import ProgressBar
 from pyinfer.cli.terminal import put, visible
@@ -38,7 +39,7 @@ def add_arguments(parser: Parser) -> None:
         "--dtype", help="format of a folder's weights in memory; default: what the file holds"
     )
     parser.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    parser.add_argument("--isa", help="highest instruction set: scalar, avx2, avx2vnni, avx512vnni")
+    add_isa_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

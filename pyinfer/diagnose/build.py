@@ -6,7 +6,7 @@ import platform
 from importlib import metadata
 
 from pyinfer import machine
-from pyinfer._kernels.runtime import available_isas, choose_isa, cpu_name
+from pyinfer._kernels.runtime import available_isas, cpu_name, isa_choice
 
 _PACKAGES = ("numpy", "safetensors", "tokenizers", "jinja2", "rich")
 
@@ -19,9 +19,10 @@ def build_facts() -> dict[str, str]:
     UsageError, UnsupportedCPUError
         ``PYINFER_ISA`` names no level, or one that this CPU does not have.
     """
+    choice = isa_choice()
     threads = machine.default_threads()
     return {
-        "kernels": f"{choose_isa()} (available: {' '.join(available_isas())})",
+        "kernels": f"{choice.name} ({choice.reason}; available: {' '.join(available_isas())})",
         "processor": cpu_name(),
         "threads": f"{threads.count} ({threads.reason})",
         "memory": f"{machine.available_memory() / 1e9:.1f} GB available",

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from pyinfer import machine
-from pyinfer._kernels.runtime import Runtime, available_isas, choose_isa, cpu_name
+from pyinfer._kernels.runtime import Runtime, choose_isa, cpu_name
 from pyinfer._kernels.tensor import Arena, PackedTensor, packed_bytes
 from pyinfer.checkpoint.loader import model_need
 from pyinfer.config import ModelConfig
+from pyinfer.diagnose.levels import level_facts, level_line
 from pyinfer.diagnose.limits import Limits, measure_limits, read_buffer
 from pyinfer.diagnose.roofline import workload
-from pyinfer.diagnose.system import level_facts, memory_facts, notable_features, thread_facts
+from pyinfer.diagnose.system import memory_facts, notable_features, thread_facts
 from pyinfer.errors import PyinferError
 from pyinfer.model.model import Model, StepLimits
 from pyinfer.model.qwen2 import build
@@ -90,14 +91,12 @@ def examine(report: Callable[[str], None] = lambda step: None) -> Findings:
     walk = retune(isa, threads)
     report("looking at the models")
     models = [_judge(model.name, model.path, limits) for model in list_models()]
-    cap = os.environ.get("PYINFER_ISA")
-    why = f"PYINFER_ISA={cap}" if cap else "the highest level that CPU and build have"
     sections = {
         "Processor": {
             "name": cpu_name(),
             "features": ", ".join(notable_features()) or "none of the newer ones",
-            **level_facts(available_isas()),
-            "kernels": f"{isa} ({why})",
+            **level_facts(),
+            "kernels": level_line(),
         },
         "Threads": thread_facts(),
         "Memory": memory_facts(),

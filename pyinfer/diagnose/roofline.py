@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyinfer._kernels.formats import format_info
+from pyinfer._kernels.matrix_kernels import format_info
 from pyinfer.config import ModelConfig
 from pyinfer.diagnose.limits import Limits
 

@@ -10,13 +10,11 @@ from pyinfer import machine
 _PROC = Path("/proc")
 _THP = Path("/sys/kernel/mm/transparent_hugepage")
 
-#: Instruction-set level -> flags of /proc/cpuinfo that it needs; see csrc/cpu/x86.c.
-LEVEL_FLAGS = {
-    "avx2": ("avx2", "fma", "f16c", "bmi2"),
-    "avx2vnni": ("avx_vnni",),
-    "avx512vnni": ("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni"),
-}
-_MORE_FLAGS = ("avx_vnni", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "gfni")
+# Of x86-64, then of aarch64.
+_NOTABLE = (
+    *("avx_vnni", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "gfni"),
+    *("asimddp", "i8mm", "bf16", "sve", "sve2"),
+)
 
 
 def cpu_flags() -> set[str]:
@@ -27,25 +25,10 @@ def cpu_flags() -> set[str]:
     return set()
 
 
-def level_facts(available: tuple[str, ...]) -> dict[str, str]:
-    """For every level whether it runs here, and if not, why."""
-    flags = cpu_flags()
-    facts = {"scalar": "runs everywhere"}
-    for level, needed in LEVEL_FLAGS.items():
-        missing = [flag for flag in needed if flag not in flags]
-        if level in available:
-            facts[level] = "available"
-        elif missing:
-            facts[level] = f"this CPU lacks {', '.join(missing)}"
-        else:
-            facts[level] = "not in this build, or not enabled by the operating system"
-    return facts
-
-
 def notable_features() -> list[str]:
     """CPU features that matter for matrix arithmetic."""
     flags = cpu_flags()
-    return [flag for flag in _MORE_FLAGS if flag in flags]
+    return [flag for flag in _NOTABLE if flag in flags]
 
 
 def thread_facts() -> dict[str, str]:

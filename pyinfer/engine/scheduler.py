@@ -87,11 +87,9 @@ class Scheduler:
             self._blocked = False
 
     def reset(self) -> None:
-        """Forget everything, the prefix cache too; also after a failure in the middle of a plan."""
+        """Forget everything, the prefix cache too."""
         for sequence in [*self.running, *self.waiting]:
-            self._give_up_blocks(sequence)
-        self.running.clear()
-        self.waiting.clear()
+            self.remove(sequence)
         self.prefix.clear()
 
     def plan(self) -> Plan:

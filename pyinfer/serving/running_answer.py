@@ -80,7 +80,6 @@ class Answer:
         self._progress = [0, 0, 0]
         self._timer: asyncio.TimerHandle | None = None
         self._late = False
-        self._done = False
         self._submit(prepared)
 
     def _submit(self, prepared: Prepared) -> None:
@@ -91,8 +90,7 @@ class Answer:
                 request.request_id = process.new_id()
                 process.submit(request, partial(self._take, index))
                 self._choices[index] = request.request_id
-        except BaseException:
-            self._done = True  # who made it gives back what it held
+        except PyinferError:
             self.cancel()
             raise
 
@@ -107,7 +105,7 @@ class Answer:
             if record.phase == "queued":
                 record.phase = "prefill"
         elif isinstance(event, End | Failed):
-            self._choices.pop(index, None)
+            del self._choices[index]
             self._note_end(event)
         if not self._left:
             self._events.append((index, event))
@@ -146,9 +144,6 @@ class Answer:
             record.reason = "length"
 
     def _finish(self, now: int) -> None:
-        if self._done:
-            return
-        self._done = True
         if self._timer is not None:
             self._timer.cancel()
         self.record.total_ns = now - self.record.arrived_ns

@@ -47,8 +47,7 @@ struct guarded check_bytes(struct check *c, size_t n) {
 struct guarded check_output(struct check *c, size_t bytes) { return guarded_new(bytes, c->at_end); }
 
 static void report(struct check *c, const char *what, size_t index) {
-    fprintf(stderr, "%s: %s differs from scalar at %zu\n", pi_isa_name(c->kernels->isa), what,
-            index);
+    fprintf(stderr, "%s: %s differs from scalar at %zu\n", c->kernels->level->name, what, index);
     c->failures++;
 }
 
@@ -76,30 +75,41 @@ void check_same_bytes(struct check *c, const char *what, const struct guarded *f
     }
 }
 
-int check_run(void (*test)(struct check *c), size_t rounds) {
-    struct pi_cpu cpu;
-    struct pi_kernels scalar;
+/* All rounds of one level; returns the failures. */
+static size_t run_level(const struct pi_level *level, const struct pi_kernels *scalar,
+                        void (*test)(struct check *c), size_t rounds) {
+    struct pi_kernels kernels;
     size_t failures = 0;
-    pi_cpu_detect(&cpu);
-    if (pi_kernels_init(&scalar, PI_ISA_SCALAR) != PI_OK) {
+    if (pi_kernels_init(&kernels, level) != PI_OK) {
         return 1;
     }
-    for (enum pi_isa isa = PI_ISA_SCALAR; isa <= pi_cpu_best_isa(&cpu); isa++) {
-        struct pi_kernels kernels;
-        if (pi_kernels_init(&kernels, isa) != PI_OK) {
-            return 1;
+    for (size_t round = 0; round < rounds; round++) {
+        struct check c = {.kernels = &kernels,
+                          .scalar = scalar,
+                          .state = 88172645463325252u + round,
+                          .at_end = round % 2 == 0};
+        const unsigned mode = pi_fpmode_enter();
+        test(&c);
+        pi_fpmode_leave(mode);
+        failures += c.failures;
+    }
+    printf("%s: %zu rounds\n", level->name, rounds);
+    return failures;
+}
+
+int check_run(void (*test)(struct check *c), size_t rounds) {
+    const uint32_t features = pi_cpu_features();
+    struct pi_kernels scalar;
+    size_t n_levels;
+    size_t failures = 0;
+    const struct pi_level *levels = pi_levels(&n_levels);
+    if (pi_kernels_init(&scalar, pi_level_find("scalar")) != PI_OK) {
+        return 1;
+    }
+    for (size_t i = 0; i < n_levels; i++) {
+        if (pi_level_runs(&levels[i], features)) {
+            failures += run_level(&levels[i], &scalar, test, rounds);
         }
-        for (size_t round = 0; round < rounds; round++) {
-            struct check c = {.kernels = &kernels,
-                              .scalar = &scalar,
-                              .state = 88172645463325252u + round,
-                              .at_end = round % 2 == 0};
-            const unsigned mode = pi_fpmode_enter();
-            test(&c);
-            pi_fpmode_leave(mode);
-            failures += c.failures;
-        }
-        printf("%s: %zu rounds\n", pi_isa_name(isa), rounds);
     }
     return failures != 0;
 }

@@ -43,7 +43,7 @@ static void nap(uint32_t random) { /* now and then a worker is late: somebody st
 
 static struct pi_runtime *new_runtime(size_t n_threads) {
     struct pi_runtime *rt = NULL;
-    CHECK(pi_runtime_create(&rt, PI_ISA_SCALAR, n_threads) == PI_OK);
+    CHECK(pi_runtime_create(&rt, pi_level_find("scalar"), n_threads) == PI_OK);
     return rt;
 }
 
@@ -299,7 +299,7 @@ static void test_environment(void) {
     CHECK(_mm_getcsr() == mode);
 #endif
     pi_runtime_destroy(rt);
-    CHECK(pi_runtime_create(&rt, PI_ISA_SCALAR, 0) == PI_ERR_ARG);
+    CHECK(pi_runtime_create(&rt, pi_level_find("scalar"), 0) == PI_ERR_ARG);
 }
 
 static void test_fork(void) {

@@ -14,7 +14,8 @@ from pyinfer.errors import UsageError
 def test_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYINFER_ISA", "scalar")
     facts = build_facts()
-    assert facts["kernels"].startswith("scalar (available: scalar")
+    assert facts["kernels"].startswith("scalar (PYINFER_ISA=scalar; available: ")
+    assert facts["kernels"].endswith("scalar)")
     assert int(facts["threads"].split()[0]) >= 1
     assert platform.python_version() in facts["python"]
     assert f"numpy {np.__version__}" in facts["packages"]

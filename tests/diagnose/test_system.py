@@ -16,15 +16,11 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_levels(proc: Path) -> None:
+def test_features(proc: Path) -> None:
     (proc / "cpuinfo").write_text("processor : 0\nflags\t\t: fpu avx2 fma f16c avx512f gfni\n")
-    facts = system.level_facts(("scalar",))
-    assert facts["avx2"] == "this CPU lacks bmi2"
-    assert facts["avx512vnni"] == "this CPU lacks avx512bw, avx512vl, avx512dq, avx512_vnni"
     assert system.notable_features() == ["gfni"]
-    (proc / "cpuinfo").write_text("flags: avx2 fma f16c bmi2\n")
-    assert system.level_facts(("scalar",))["avx2"].startswith("not in this build")
-    assert system.level_facts(("scalar", "avx2"))["avx2"] == "available"
+    (proc / "cpuinfo").write_text("processor : 0\nFeatures\t: fp asimd asimddp i8mm\n")
+    assert system.notable_features() == ["asimddp", "i8mm"]
 
 
 def test_memory(proc: Path) -> None:

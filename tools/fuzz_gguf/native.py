@@ -16,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from pyinfer._kernels.runtime import available_isas
 from pyinfer.checkpoint.loader import load_model
 from pyinfer.errors import PyinferError
 from pyinfer.model.step import LOGITS_ALL, Span
 from tools.fuzz_gguf.seeds import valid
 
-LEVELS = ("scalar", "avx2", "avx2vnni", "avx512vnni")
+LEVELS = available_isas()
 TOKENS = 5
 
 

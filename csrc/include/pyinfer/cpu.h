@@ -4,18 +4,33 @@
 
 #include "pyinfer/types.h"
 
-struct pi_cpu {
-    bool avx2, fma, f16c, bmi2, avxvnni;
-    bool avx512f, avx512bw, avx512vl, avx512dq, avx512vnni;
-    char brand[49]; /* processor brand string, "" if unknown */
+/* One bit each; an architecture numbers its own. cpu/<architecture>.c finds and names them. */
+enum pi_x86_feature {
+    PI_X86_AVX2 = 1 << 0,
+    PI_X86_FMA = 1 << 1,
+    PI_X86_F16C = 1 << 2,
+    PI_X86_BMI2 = 1 << 3,
+    PI_X86_AVXVNNI = 1 << 4,
+    PI_X86_AVX512F = 1 << 5,
+    PI_X86_AVX512BW = 1 << 6,
+    PI_X86_AVX512VL = 1 << 7,
+    PI_X86_AVX512DQ = 1 << 8,
+    PI_X86_AVX512VNNI = 1 << 9,
+    PI_X86_VNNI256 = 1 << 10, /* vpdpbusd on 256 bits, in one of its two encodings */
+};
+enum pi_arm_feature {
+    PI_ARM_ASIMD = 1 << 0,
+    PI_ARM_DOTPROD = 1 << 1,
+    PI_ARM_I8MM = 1 << 2,
 };
 
-void pi_cpu_detect(struct pi_cpu *cpu);
+uint32_t pi_cpu_features(void);
 
-/* Highest level of enum pi_isa that the CPU and this build can run. */
-enum pi_isa pi_cpu_best_isa(const struct pi_cpu *cpu);
+/* Name of the feature 1 << bit, as /proc/cpuinfo has it; NULL from the first unused bit on. */
+const char *pi_cpu_feature_name(unsigned bit);
 
-/* Token of a level ("scalar", "avx2", ...), NULL if out of range. */
-const char *pi_isa_name(enum pi_isa isa);
+/* Name of the processor, "" if unknown. */
+#define PI_CPU_NAME_BYTES 128
+void pi_cpu_name(char name[PI_CPU_NAME_BYTES]);
 
 #endif

@@ -18,10 +18,22 @@ PI_INLINE unsigned pi_fpmode_enter(void) {
 
 PI_INLINE void pi_fpmode_leave(unsigned saved) { _mm_setcsr(saved); }
 
+#elif defined(__aarch64__)
+
+#define PI_FPCR_FZ (1u << 24) /* inputs and results of every f32 and f64 operation */
+
+PI_INLINE unsigned pi_fpmode_enter(void) {
+    uint64_t saved;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(saved));
+    __asm__ volatile("msr fpcr, %0" : : "r"(saved | PI_FPCR_FZ) : "memory");
+    return (unsigned)saved;
+}
+
+PI_INLINE void pi_fpmode_leave(unsigned saved) {
+    __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)saved) : "memory");
+}
+
 #else
-
-PI_INLINE unsigned pi_fpmode_enter(void) { return 0; }
-PI_INLINE void pi_fpmode_leave(unsigned saved) { (void)saved; }
-
+#error "pyinfer needs to flush denormals to zero: how does this architecture do that?"
 #endif
 #endif

@@ -3,15 +3,17 @@
 #define PYINFER_KERNELS_H
 
 #include "pyinfer/kernel_types.h"
+#include "pyinfer/levels.h"
 
 struct pi_kernels {
-    enum pi_isa isa;
+    const struct pi_level *level;
     pi_gemv_fn *gemv[PI_FORMAT_COUNT];
     pi_gemm_fn *gemm[PI_FORMAT_COUNT];
     pi_pack_fn *pack[PI_FORMAT_COUNT];
     pi_unpack_fn *unpack[PI_FORMAT_COUNT];
     pi_quantize_fn *quantize[PI_FILE_FORMAT_COUNT];
-    pi_quantize_weighted_fn *quantize_weighted[PI_FILE_FORMAT_COUNT]; /* NULL for floats */
+    pi_quantize_weighted_fn
+        *quantize_weighted[PI_FILE_FORMAT_COUNT]; /* NULL: makes no difference */
     pi_dequantize_fn *dequantize[PI_FILE_FORMAT_COUNT];
     pi_transcode_fn *transcode[PI_FILE_FORMAT_COUNT]; /* NULL for formats that have panels */
     pi_fit_fn *fit[PI_FORMAT_COUNT];                  /* NULL for formats without a search */
@@ -30,11 +32,10 @@ struct pi_kernels {
     pi_peak_fn *limit_fma; /* f32 fused multiply-add */
 };
 
-/* Fills the table for the highest level <= isa. PI_ERR_UNSUPPORTED if the CPU or the build lacks
- * `isa`. */
-enum pi_status pi_kernels_init(struct pi_kernels *kernels, enum pi_isa isa);
+/* Fills the table for a level. PI_ERR_UNSUPPORTED if the CPU or the build lacks it. */
+enum pi_status pi_kernels_init(struct pi_kernels *kernels, const struct pi_level *level);
 
-/* Architecture fills, called by pi_kernels_init after the scalar defaults. */
-void pi_kernels_fill_x86(struct pi_kernels *kernels, enum pi_isa isa);
+/* Every entry in plain C: what the fills of other levels begin with. */
+void pi_kernels_fill_scalar(struct pi_kernels *kernels);
 
 #endif

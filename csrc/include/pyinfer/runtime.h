@@ -23,7 +23,8 @@ struct pi_runtime {
     size_t n_threads;
 };
 
-enum pi_status pi_runtime_create(struct pi_runtime **out, enum pi_isa isa, size_t n_threads);
+enum pi_status pi_runtime_create(struct pi_runtime **out, const struct pi_level *level,
+                                 size_t n_threads);
 void pi_runtime_destroy(struct pi_runtime *rt);
 
 /* One worker of the pool inside a run. Worker 0 is the caller. */

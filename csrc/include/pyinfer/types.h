@@ -1,8 +1,7 @@
-/* Base types of the C core: status codes, formats, instruction sets, compiler attributes. */
+/* Base types of the C core: status codes, formats, compiler attributes. */
 #ifndef PYINFER_TYPES_H
 #define PYINFER_TYPES_H
 
-#include "pyinfer/formats.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,13 +17,25 @@ enum pi_status {
     PI_ERR_IO,      /* a file cannot be read */
 };
 
-/* Instruction sets, ascending: a higher level contains the lower ones. */
-enum pi_isa {
-    PI_ISA_SCALAR = 0,
-    PI_ISA_AVX2,       /* AVX2 + FMA + F16C + BMI2 */
-    PI_ISA_AVX2VNNI,   /* AVX2 level and vpdpbusd on 256 bits: AVX-VNNI, or AVX512 VNNI + VL */
-    PI_ISA_AVX512VNNI, /* AVX512 F + BW + VL + DQ + VNNI */
-    PI_ISA_COUNT,
+/* Weight formats. The order is the index into the per-format kernel arrays. Formats from
+ * PI_FORMAT_COUNT on exist in files only: a panel of another format holds their values exactly. */
+enum pi_format {
+    PI_FORMAT_F32 = 0,
+    PI_FORMAT_F16,
+    PI_FORMAT_BF16,
+    PI_FORMAT_Q8_0,
+    PI_FORMAT_Q4_0,
+    PI_FORMAT_Q5_1,
+    PI_FORMAT_Q2_K,
+    PI_FORMAT_Q4_K,
+    PI_FORMAT_Q5_K,
+    PI_FORMAT_Q6_K,
+    PI_FORMAT_COUNT,
+    PI_FORMAT_Q4_1 = PI_FORMAT_COUNT,
+    PI_FORMAT_Q5_0,
+    PI_FORMAT_IQ4_NL,
+    PI_FORMAT_Q3_K,
+    PI_FILE_FORMAT_COUNT,
 };
 
 /* Formats of the key-value cache, index into the kernel arrays. */

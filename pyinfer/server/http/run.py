@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from fastapi import FastAPI
 
+from pyinfer.diagnose.levels import level_line
 from pyinfer.errors import UsageError
 from pyinfer.machine import default_threads
 from pyinfer.server.app import create_app
@@ -119,7 +120,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def start_line(settings: ServerSettings, listener: socket.socket, model: str) -> str:
-    """Where the server listens, what it serves, with how many threads and why."""
+    """Where the server listens, what it serves, with which threads and kernels, and why."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     models = ", ".join(settings.preload) or model
@@ -130,7 +131,7 @@ def start_line(settings: ServerSettings, listener: socket.socket, model: str) ->
         threads, reason = choice.count, choice.reason
     return (
         f"listening on http://{shown}:{port} (models: {models}, others on demand; "
-        f"threads: {threads}, {reason})"
+        f"threads: {threads}, {reason}; kernels: {level_line(settings.isa)})"
     )
 
 
