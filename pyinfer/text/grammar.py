@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from pyinfer.errors import RequestError, UsageError
+from pyinfer.text.closed_schema import closed
 
 MAX_SOURCE_BYTES = 64 << 10
 MAX_NESTING = 64
 MAX_CHOICES = 1024
 
-Kind = Literal["json_object", "json_schema", "regex", "choice", "lark", "gbnf"]
+Kind = Literal["json_object", "json_schema", "regex", "choice", "lark", "gbnf", "tools"]
+# What is written in them is JSON for the most part.
+JSON_KINDS: frozenset[Kind] = frozenset({"json_object", "json_schema", "tools"})
 
 # JSON text may be laid out, but not stretched: small models would emit blanks for ever.
 _JSON_OPTIONS = {"whitespace_pattern": r"\x20|\x0D?\x0A[\x20\x09]{0,32}"}
@@ -36,8 +39,8 @@ class Grammar:
     ----------
     kind : str
         ``json_object`` (any JSON object), ``json_schema``, ``regex`` (Rust syntax, the whole answer
-        must match), ``choice`` (one of several texts), ``lark`` (llguidance's dialect) or ``gbnf``
-        (llama.cpp's).
+        must match), ``choice`` (one of several texts), ``lark`` (llguidance's dialect), ``gbnf``
+        (llama.cpp's) or ``tools`` (calls, made by :mod:`pyinfer.text.tool_grammar`).
     source : str
         The schema as JSON text, the pattern, a JSON list of strings, or the grammar. Empty for
         ``json_object``.
@@ -119,7 +122,8 @@ def library_source(grammar: Grammar) -> str:
 
 def _from_schema(grammar: Grammar) -> str:
     """The schema itself, with our options, as the library's JSON form of a grammar."""
-    return json.dumps({"grammars": [{"json_schema": embedded_schema(parsed_schema(grammar))}]})
+    schema = embedded_schema(parsed_schema(grammar), grammar.param)
+    return json.dumps({"grammars": [{"json_schema": schema}]})
 
 
 def parsed_schema(grammar: Grammar) -> dict[str, Any]:
@@ -140,9 +144,18 @@ def parsed_schema(grammar: Grammar) -> dict[str, Any]:
     return schema
 
 
-def embedded_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema with our options, as the library takes it inside other grammars."""
-    return {**schema, "x-guidance": _JSON_OPTIONS}
+def embedded_schema(schema: dict[str, Any], param: str) -> dict[str, Any]:
+    """A schema, closed and with our options, as the library takes it inside other grammars.
+
+    Raises
+    ------
+    RequestError
+        It is too complex; ``param`` is the request's field.
+    """
+    try:
+        return {**closed(schema), "x-guidance": _JSON_OPTIONS}
+    except RequestError as error:
+        raise grammar_error(param, error.message) from None
 
 
 def _json(grammar: Grammar) -> Any:
@@ -207,6 +220,7 @@ _TRANSLATE: dict[Kind, Callable[[Grammar], str]] = {
     "choice": _from_choice,
     "lark": _from_lark,
     "gbnf": _from_gbnf,
+    "tools": _from_lark,
 }
 
 

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pyinfer.errors import EngineError, RequestError
-from pyinfer.text.grammar import Grammar, grammar_error, library, library_source
+from pyinfer.text.grammar import JSON_KINDS, Grammar, grammar_error, library, library_source
+from pyinfer.text.number_guard import DigitTables, NumberGuard
 from pyinfer.text.tokenizer import Tokenizer
 
 MAX_COMPILED = 64  # grammars kept per tokenizer
@@ -56,6 +57,8 @@ class GrammarCompiler:
             max_lexer_states=MAX_LEXER_STATES, verbose_errors=False
         )
         self._allowed = _bits_of(set(range(n_tokens)) - vocabulary.banned_ids, n_tokens)
+        self._bytes = vocabulary.tokens
+        self._digits = DigitTables(vocabulary.tokens)
         self._compiled: OrderedDict[Grammar, Any] = OrderedDict()
         self._lock = Lock()
 
@@ -82,7 +85,8 @@ class GrammarCompiler:
                 self._compiled[grammar] = known
                 while len(self._compiled) > MAX_COMPILED:
                     self._compiled.popitem(last=False)
-        return GrammarMatcher(known.deep_copy(), self._allowed)
+        guard = NumberGuard(self._bytes, self._digits) if grammar.kind in JSON_KINDS else None
+        return GrammarMatcher(known.deep_copy(), self._allowed, guard)
 
     def _compile(self, grammar: Grammar) -> Any:
         source = library_source(grammar)
@@ -108,11 +112,16 @@ class GrammarMatcher:
     allowed : uint32 (ceil(n_tokens / 32),)
         Bits of the ids that a grammar may name at all: no control tokens but end tokens
         and tool markers.
+    numbers : NumberGuard or None
+        For grammars about JSON.
     """
 
-    def __init__(self, matcher: Any, allowed: npt.NDArray[np.uint32]) -> None:
+    def __init__(
+        self, matcher: Any, allowed: npt.NDArray[np.uint32], numbers: NumberGuard | None
+    ) -> None:
         self._matcher = matcher
         self._allowed = allowed
+        self._numbers = numbers
 
     @property
     def stopped(self) -> bool:
@@ -141,6 +150,8 @@ class GrammarMatcher:
         count = min(len(out), len(self._allowed))
         np.bitwise_and(words[:count], self._allowed[:count], out=out[:count])
         out[count:] = 0
+        if self._numbers is not None:
+            self._numbers.limit(out[:count])
         if self._matcher.is_error():
             raise self._failure()
 
@@ -154,6 +165,8 @@ class GrammarMatcher:
         """
         if not self._matcher.consume_token(token):
             raise self._failure()
+        if self._numbers is not None:
+            self._numbers.push(token)
 
     def _failure(self) -> EngineError:
         return EngineError(f"the grammar cannot go on: {_reason(self._matcher.get_error())}")

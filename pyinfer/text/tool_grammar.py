@@ -49,7 +49,7 @@ def tool_grammar(
     """
     rules = []
     for number, tool in enumerate(tools):
-        schema = json.dumps(embedded_schema(tool.parameters))
+        schema = json.dumps(embedded_schema(tool.parameters, "tools"))
         rules.append(f"call_{number}: {_call(tool.name, form, number, token_names)}")
         rules.append(f"args_{number}: %json {schema}")
     names = " | ".join(f"call_{number}" for number in range(len(tools)))
@@ -62,9 +62,10 @@ def tool_grammar(
         if otherwise.kind not in ("json_object", "json_schema"):
             raise grammar_error(otherwise.param, "cannot be combined with tools unless it is JSON")
         start = "calls | answer"
-        rules.append(f"answer: %json {json.dumps(embedded_schema(parsed_schema(otherwise)))}")
+        answer = embedded_schema(parsed_schema(otherwise), otherwise.param)
+        rules.append(f"answer: %json {json.dumps(answer)}")
     head = [f"start: {start}", f"calls: {calls}", f"call: {names}"]
-    return Grammar("lark", "\n".join(head + rules), "tools")
+    return Grammar("tools", "\n".join(head + rules), "tools")
 
 
 def _call(name: str, form: Form, number: int, token_names: Collection[str]) -> str:
