@@ -86,7 +86,18 @@ static void append(const struct pi_step *step, const struct pi_op *op, const str
 struct unit {
     const struct pi_span *span;
     size_t row, n_rows, head;
+    size_t out_row; /* of the first row */
 };
+
+/* Rows of a span that are attended for: the last of them, as many as the op keeps. */
+static size_t attended_rows(const struct pi_op *op, const struct pi_span *span) {
+    return op->kept_out ? span->n_kept : span->n_rows;
+}
+
+static size_t out_row_of(const struct pi_op *op, const struct pi_span *span, size_t row) {
+    return op->kept_out ? span->first_kept + row - (span->first_row + span->n_rows - span->n_kept)
+                        : row;
+}
 
 /* Scratch of one unit. */
 struct unit_buffers {
@@ -170,7 +181,7 @@ static void merge_query(const struct pi_step *step, const struct pi_attention *a
 static float *output_of(const struct pi_op *op, const struct unit *unit, size_t i) {
     const struct pi_attention *a = &op->u.attention;
     const size_t group = a->n_heads / a->n_kv_heads;
-    return op->out.data + (unit->row + i / group) * op->out.stride +
+    return op->out.data + (unit->out_row + i / group) * op->out.stride +
            (unit->head * group + i % group) * a->head_dim;
 }
 
@@ -227,6 +238,13 @@ static const struct pi_span *span_of_row(const struct pi_frame *frame, size_t ro
     return &frame->spans[low];
 }
 
+/* A row of a step whose spans have one row each. */
+static struct unit one_row(const struct pi_step *step, const struct pi_op *op, size_t row,
+                           size_t head) {
+    const struct pi_span *span = &step->frame->spans[row];
+    return (struct unit){span, row, 1, head, out_row_of(op, span, row)};
+}
+
 /* Every span has one row: a worker does everything for its (row, head). */
 static void decode_rows(const struct pi_step *step, const struct pi_op *op,
                         struct pi_worker *worker) {
@@ -236,10 +254,12 @@ static void decode_rows(const struct pi_step *step, const struct pi_op *op,
     pi_split_begin(worker, &split);
     while (pi_split_next(worker, &split, &chunk)) {
         const size_t row = chunk.first[0] / a->n_kv_heads;
-        const struct unit unit = {&step->frame->spans[row], row, 1, chunk.first[0] % a->n_kv_heads};
+        const struct unit unit = one_row(step, op, row, chunk.first[0] % a->n_kv_heads);
         const struct unit_buffers b = take_buffers(step, a, 1, worker, NULL);
         append(step, op, unit.span, row, unit.head, b.row);
-        attend_unit(step, op, &unit, worker);
+        if (attended_rows(op, unit.span) > 0) {
+            attend_unit(step, op, &unit, worker);
+        }
     }
 }
 
@@ -257,13 +277,14 @@ static void decode_segments(const struct pi_step *step, const struct pi_op *op, 
         const size_t index = chunk.first[0] / n_segments;
         const size_t segment = chunk.first[0] % n_segments;
         const size_t row = index / a->n_kv_heads;
-        const struct unit unit = {&step->frame->spans[row], row, 1, index % a->n_kv_heads};
+        const struct unit unit = one_row(step, op, row, index % a->n_kv_heads);
         const struct unit_buffers b =
             take_buffers(step, a, 1, worker, step->shared->partials + index * unit_floats);
         if (segment == unit.span->start / PI_KV_SEGMENT_TOKENS) {
             append(step, op, unit.span, row, unit.head, b.row);
         }
-        if (segment <= unit.span->start / PI_KV_SEGMENT_TOKENS) {
+        if (segment <= unit.span->start / PI_KV_SEGMENT_TOKENS &&
+            attended_rows(op, unit.span) > 0) {
             gather_queries(step, op, &unit, &b);
             attend_segment(step, op, &unit, &b, segment, segment);
         }
@@ -273,8 +294,10 @@ static void decode_segments(const struct pi_step *step, const struct pi_op *op, 
     pi_split_begin(worker, &merges);
     while (pi_split_next(worker, &merges, &chunk)) {
         const size_t index = chunk.first[0] / shape.group;
-        const size_t row = index / a->n_kv_heads;
-        const struct unit unit = {&step->frame->spans[row], row, 1, index % a->n_kv_heads};
+        const struct unit unit = one_row(step, op, index / a->n_kv_heads, index % a->n_kv_heads);
+        if (attended_rows(op, unit.span) == 0) {
+            continue;
+        }
         const struct unit_buffers b =
             take_buffers(step, a, 1, worker, step->shared->partials + index * unit_floats);
         const size_t i = chunk.first[0] % shape.group;
@@ -284,10 +307,9 @@ static void decode_segments(const struct pi_step *step, const struct pi_op *op, 
 }
 
 /* Large tiles read the cache less often; small ones keep all workers busy. */
-static size_t tile_rows(const struct pi_span *span, const struct pi_attention *a,
-                        size_t n_workers) {
+static size_t tile_rows(size_t n_rows, const struct pi_attention *a, size_t n_workers) {
     size_t tile = QUERY_TILE_TOKENS;
-    while (tile > 1 && pi_ceil_div(span->n_rows, tile) * a->n_kv_heads < n_workers) {
+    while (tile > 1 && pi_ceil_div(n_rows, tile) * a->n_kv_heads < n_workers) {
         tile /= 2;
     }
     return tile;
@@ -311,15 +333,16 @@ static void prompt_rows(const struct pi_step *step, const struct pi_op *op,
     pi_barrier(worker);
     for (size_t i = 0; i < frame->n_spans; i++) {
         const struct pi_span *span = &frame->spans[i];
-        const size_t tile = tile_rows(span, a, worker->n_workers);
-        const size_t n_tiles = pi_ceil_div(span->n_rows, tile);
+        const size_t n_rows = attended_rows(op, span);
+        const size_t first = span->first_row + span->n_rows - n_rows;
+        const size_t tile = tile_rows(n_rows, a, worker->n_workers);
+        const size_t n_tiles = pi_ceil_div(n_rows, tile);
         const struct pi_split units = {n_tiles * a->n_kv_heads, 1, 1};
         pi_split_begin(worker, &units);
         while (pi_split_next(worker, &units, &chunk)) {
             const size_t row = chunk.first[0] % n_tiles * tile;
-            const struct unit unit = {span, span->first_row + row,
-                                      pi_min_size(tile, span->n_rows - row),
-                                      chunk.first[0] / n_tiles};
+            const struct unit unit = {span, first + row, pi_min_size(tile, n_rows - row),
+                                      chunk.first[0] / n_tiles, out_row_of(op, span, first + row)};
             attend_unit(step, op, &unit, worker);
         }
     }

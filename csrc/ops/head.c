@@ -132,7 +132,8 @@ void pi_op_head(const struct pi_step *step, const struct pi_op *op, struct pi_wo
     }
     struct pi_op logits_op = *op;
     logits_op.out = (struct pi_matrix){frame->logits, frame->logits_stride};
-    pi_linear_run(step, &logits_op, &head->linear, frame->logit_rows, n_rows, worker);
+    const int32_t *row_of = op->kept_in ? frame->logit_kept : frame->logit_rows;
+    pi_linear_run(step, &logits_op, &head->linear, row_of, n_rows, worker);
     pi_barrier(worker);
 
     struct pi_chunk chunk;

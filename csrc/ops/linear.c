@@ -8,9 +8,10 @@ size_t pi_linear_scratch_bytes(const struct pi_linear *linear) {
     return pi_activation_scratch_bytes(linear) + (decode > prompt ? decode : prompt);
 }
 
-void pi_linear_store(const struct pi_op *op, const struct pi_linear *linear, size_t begin,
-                     size_t n_tokens, size_t col, size_t n_cols, const float *from,
-                     size_t from_stride) {
+void pi_linear_store(const struct pi_step *step, const struct pi_op *op,
+                     const struct pi_linear *linear, size_t begin, size_t n_tokens, size_t col,
+                     size_t n_cols, const float *from, size_t from_stride) {
+    const int32_t *kept = step->frame->kept_rows;
     for (size_t t = 0; t < n_tokens; t++) {
         const float *f = from + t * from_stride;
         float *out = op->out.data + (begin + t) * op->out.stride + col;
@@ -24,7 +25,8 @@ void pi_linear_store(const struct pi_op *op, const struct pi_linear *linear, siz
             memcpy(out, f, n_cols * sizeof *out);
         }
         if (residual != NULL) { /* may be `out` itself */
-            const float *add = residual + (begin + t) * op->residual.stride + col;
+            const size_t row = op->gathers ? (size_t)kept[begin + t] : begin + t;
+            const float *add = residual + row * op->residual.stride + col;
             const float *sum = linear->bias != NULL ? out : f;
             for (size_t i = 0; i < n_cols; i++) {
                 out[i] = add[i] + sum[i];
@@ -45,6 +47,9 @@ void pi_linear_store_swiglu(const struct pi_step *step, const struct pi_op *op, 
 void pi_linear_run(const struct pi_step *step, const struct pi_op *op,
                    const struct pi_linear *linear, const int32_t *row_of, size_t n_tokens,
                    struct pi_worker *worker) {
+    if (n_tokens == 0) {
+        return;
+    }
     struct pi_scratch scratch = pi_scratch_of(worker);
     const struct pi_activation x =
         pi_activation_prepare(step, linear, &op->in, row_of, n_tokens, worker, &scratch);
@@ -58,12 +63,15 @@ void pi_linear_run(const struct pi_step *step, const struct pi_op *op,
 }
 
 void pi_op_linear(const struct pi_step *step, const struct pi_op *op, struct pi_worker *worker) {
-    pi_linear_run(step, op, &op->u.linear, NULL, step->frame->n_rows, worker);
+    pi_linear_run(step, op, &op->u.linear, NULL, pi_op_rows(step->frame, op), worker);
 }
 
 void pi_op_gate_up(const struct pi_step *step, const struct pi_op *op, struct pi_worker *worker) {
     struct pi_scratch scratch = pi_scratch_of(worker);
-    const size_t n_tokens = step->frame->n_rows;
+    const size_t n_tokens = pi_op_rows(step->frame, op);
+    if (n_tokens == 0) {
+        return;
+    }
     const struct pi_activation x =
         pi_activation_prepare(step, &op->u.linear, &op->in, NULL, n_tokens, worker, &scratch);
     if (n_tokens <= PI_TILE_TOKENS) {

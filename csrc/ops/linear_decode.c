@@ -108,7 +108,7 @@ void pi_linear_decode(const struct pi_step *step, const struct pi_op *op,
     while (pi_split_next(worker, &split, &chunk)) {
         pi_linear_gemv(step, x, weight, 0, &chunk, out, stride);
         for (size_t s = 0; s < split.n_streams; s++) {
-            pi_linear_store(op, linear, 0, x->n_tokens,
+            pi_linear_store(step, op, linear, 0, x->n_tokens,
                             linear->out_col[part] + chunk.first[s] * PI_PANEL_ROWS,
                             chunk.count[s] * PI_PANEL_ROWS, out[s], stride);
         }

@@ -95,6 +95,8 @@ void pi_linear_prompt(const struct pi_step *step, const struct pi_op *op,
     const struct pi_split split = {weight->n_panels, 1,
                                    gemm_block_panels(weight, worker->n_workers)};
     float *out = pi_scratch_take(&scratch, TOKEN_BLOCK * BLOCK_STRIDE * sizeof *out);
+    const bool adds = op->residual.data != NULL && !op->gathers;
+    const struct pi_matrix *touched = adds ? &op->residual : &op->out;
     struct pi_chunk chunk;
     pi_split_begin(worker, &split);
     while (pi_split_next(worker, &split, &chunk)) {
@@ -103,9 +105,9 @@ void pi_linear_prompt(const struct pi_step *step, const struct pi_op *op,
         const size_t stride = n_cols + STRIDE_PAD;
         for (size_t t = 0; t < x->n_tokens; t += TOKEN_BLOCK) {
             const size_t n = pi_min_size(TOKEN_BLOCK, x->n_tokens - t);
-            prefetch_rows(op->residual.data != NULL ? &op->residual : &op->out, t, n, col, n_cols);
+            prefetch_rows(touched, t, n, col, n_cols);
             run_tokens(step, x, weight, t, n, chunk.first[0], chunk.count[0], out, stride);
-            pi_linear_store(op, linear, t, n, col, n_cols, out, stride);
+            pi_linear_store(step, op, linear, t, n, col, n_cols, out, stride);
         }
     }
 }

@@ -18,7 +18,9 @@ void pi_op_ahead(const struct pi_step *step, const struct pi_op *op, const struc
     *ahead = (struct pi_ahead){.n_streams = 0};
     switch (op->kind) {
     case PI_OP_LINEAR:
-    case PI_OP_GATE_UP: pi_linear_ahead(step, op, step->frame->n_rows, worker, ahead); break;
+    case PI_OP_GATE_UP:
+        pi_linear_ahead(step, op, pi_op_rows(step->frame, op), worker, ahead);
+        break;
     case PI_OP_HEAD: pi_linear_ahead(step, op, step->frame->n_logit_rows, worker, ahead); break;
     case PI_OP_EMBED:
     case PI_OP_ATTENTION: break;

@@ -42,6 +42,8 @@ cdef extern from "pyinfer/ops.h" nogil:
         size_t n_rows
         size_t start
         const int32_t *blocks
+        size_t first_kept
+        size_t n_kept
 
     struct pi_frame:
         size_t n_rows
@@ -51,6 +53,9 @@ cdef extern from "pyinfer/ops.h" nogil:
         const pi_span *spans
         size_t n_logit_rows
         const int32_t *logit_rows
+        const int32_t *logit_kept
+        size_t n_kept
+        const int32_t *kept_rows
         float *logits
         size_t logits_stride
         size_t n_candidates
@@ -117,6 +122,7 @@ cdef extern from "pyinfer/ops.h" nogil:
 
     struct pi_op:
         pi_op_kind kind
+        cbool kept_in, kept_out, gathers
         pi_matrix input "in"
         pi_matrix out
         pi_matrix residual

@@ -18,6 +18,8 @@ class Buffer:
 
     id: int
     cols: int
+    kept: bool
+    """Whether it has only the rows that somebody reads."""
 
     def array(self) -> npt.NDArray[np.float32]:
         """The rows, float32 (max_rows, padded cols); ``Eager`` only."""
@@ -52,6 +54,7 @@ class Graph:
         bias : sequence of float32 (m,), optional
             One per weight.
         residual : Buffer (T, columns of the output), optional
+            May have all rows where ``x`` has the kept ones: those are added.
 
         Raises
         ------
@@ -64,8 +67,12 @@ class Graph:
     ) -> Buffer:
         """``silu(n @ gate.T) * (n @ up.T)`` with ``n = rmsnorm(x)``: (T, F)."""
 
-    def attention(self, qkv: Buffer, layer: int, n_heads: int) -> Buffer:
-        """Rotate q and k, append k and v to the cache of ``layer``, attend causally: (T, H K)."""
+    def attention(self, qkv: Buffer, layer: int, n_heads: int, keep: bool = False) -> Buffer:
+        """Rotate q and k, append k and v to the cache of ``layer``, attend causally: (T, H K).
+
+        With ``keep`` only for the rows whose results somebody reads (see
+        :class:`pyinfer.model.step.Span`); ops on the result then work on these rows alone.
+        """
 
     def head(self, x: Buffer, weight: PackedTensor, norm: Any, eps: float) -> None:
         """Final norm, logits of the wanted rows, candidates and log-sum-exp."""
@@ -83,6 +90,11 @@ class Program:
 
     def head_input(self, row: int) -> npt.NDArray[np.float32]:
         """What the head saw of token ``row`` of the latest step, before its norm.
+
+        Raises
+        ------
+        ValueError
+            No such token, or its row was not kept.
 
         Returns
         -------

@@ -47,10 +47,11 @@ cdef size_t panel_bytes(const r.pi_weight *weight) noexcept:
 cdef class Buffer:
     cdef readonly size_t cols
     cdef readonly int id
+    cdef readonly bint kept
     cdef object memory
 
-    def __init__(self, size_t cols, int id):
-        self.cols, self.id = cols, id
+    def __init__(self, size_t cols, int id, bint kept):
+        self.cols, self.id, self.kept = cols, id, kept
 
     def array(self):
         return self.memory
@@ -126,6 +127,9 @@ cdef class Graph:
             op.u.linear.bias = self.vector(padded, len(padded), len(padded))
         if residual is not None and residual.cols != col:
             raise ValueError(f"a residual of {residual.cols} columns for an output of {col}")
+        if residual is not None and residual.kept and not x.kept:
+            raise ValueError("a residual of the kept rows for an output of all rows")
+        op.gathers = residual is not None and x.kept and not residual.kept
         return self.emit(&op, x, residual, col)
 
     def gate_up(self, Buffer x, PackedTensor gate, PackedTensor up, norm=None, float eps=0.0):
@@ -137,7 +141,7 @@ cdef class Graph:
         self.set_linear(&op.u.linear, x, (gate, up), norm, eps)
         return self.emit(&op, x, None, gate.rows)
 
-    def attention(self, Buffer qkv, size_t layer, size_t n_heads):
+    def attention(self, Buffer qkv, size_t layer, size_t n_heads, bint keep=False):
         cdef r.pi_op op
         cdef KvCache kv = self.kv
         cdef size_t K = kv.head_dim, q_cols = n_heads * K, kv_cols = kv.n_kv_heads * K
@@ -155,6 +159,9 @@ cdef class Graph:
         op.u.attention.kv.head_stride = kv.head_stride
         op.u.attention.n_heads, op.u.attention.n_kv_heads = n_heads, kv.n_kv_heads
         op.u.attention.head_dim = K
+        if qkv.kept:
+            raise ValueError("attention needs the keys and values of all rows")
+        op.kept_out = keep
         op.u.attention.scale = <float>(1.0 / sqrt(<double>K))
         return self.emit(&op, qkv, None, q_cols)
 
@@ -178,6 +185,12 @@ cdef int set_matrix(r.pi_matrix *matrix, memory) except -1:
     return 0
 
 
+cdef void set_rows(r.pi_op *op, Buffer x) noexcept:
+    # All rows in give all rows out unless attention leaves some out; kept rows give kept rows.
+    op.kept_in = x is not None and x.kept
+    op.kept_out |= op.kept_in
+
+
 cdef class Recorder(Graph):
     cdef r.pi_op *ops
     cdef list uses  # per op: ids of in, out, residual (-1 = none)
@@ -199,8 +212,9 @@ cdef class Recorder(Graph):
         self.ops = grown
         self.ops[n] = op[0]
         cdef Buffer out = None
+        set_rows(&self.ops[n], x)
         if cols:
-            out = Buffer(cols, len(self.widths))
+            out = Buffer(cols, len(self.widths), self.ops[n].kept_out)
             self.widths.append(cols)
         self.uses.append((-1 if x is None else x.id, -1 if out is None else out.id,
                           -1 if residual is None else residual.id))
@@ -245,11 +259,14 @@ cdef class Recorder(Graph):
             last[x] = last[residual] = i
         free_memory, memory = {}, {}
         for i, (x, out, residual) in enumerate(self.uses):
-            if residual >= 0 and residual != x and last[residual] == i:
+            if residual >= 0 and residual != x and last[residual] == i \
+                    and not self.ops[i].gathers:
                 free_memory.setdefault(self.widths[residual], []).append(memory[residual])
             if out >= 0:
                 spare = free_memory.get(self.widths[out])
                 memory[out] = spare.pop() if spare else self.new_memory(self.widths[out])
+            if residual >= 0 and self.ops[i].gathers and last[residual] == i:
+                free_memory.setdefault(self.widths[residual], []).append(memory[residual])
             if x >= 0 and last[x] == i:
                 free_memory.setdefault(self.widths[x], []).append(memory[x])
         self.memory = memory
@@ -282,7 +299,9 @@ cdef class Program:
         cdef size_t i
         for i in range(self.program.n_ops):
             if self.recorder.ops[i].kind == r.PI_OP_HEAD:
-                if row >= self.state.frame.n_rows:
+                if self.recorder.ops[i].kept_in:
+                    row = self.state.kept_index(row)
+                elif row >= self.state.frame.n_rows:
                     raise ValueError(f"row {row} of a step of {self.state.frame.n_rows} tokens")
                 return self.recorder.memory[self.recorder.uses[i][0]][row]
         raise ValueError("the program has no head")
@@ -312,8 +331,9 @@ cdef class Eager(Graph):
             set_matrix(&op.input, x.memory)
         if residual is not None:
             set_matrix(&op.residual, residual.memory)
+        set_rows(op, x)
         if cols:
-            out = Buffer(cols, self.n_buffers)
+            out = Buffer(cols, self.n_buffers, op.kept_out)
             out.memory = self.new_memory(cols)
             self.n_buffers += 1
             set_matrix(&op.out, out.memory)

@@ -32,6 +32,11 @@ def attention_bytes(*, size_t n_heads, size_t n_kv_heads, size_t head_dim, size_
         + 4 * r.pi_attention_partials(&op.u.attention, threads, segments)
 
 
+cdef size_t rows_of(size_t which, size_t n) noexcept:
+    # LOGITS_NONE, LOGITS_LAST, LOGITS_ALL of a span of n rows.
+    return 0 if which == 0 else 1 if which == 1 else n
+
+
 cdef class LogitsRow:
     cdef readonly object ids, values, full
     cdef readonly double log_sum_exp
@@ -73,6 +78,8 @@ cdef class StepState:
         self.tokens = np.zeros(self.max_rows, dtype=np.int32)
         self.positions = np.zeros(self.max_rows, dtype=np.int32)
         self.logit_rows = np.zeros(self.max_logit_rows, dtype=np.int32)
+        self.logit_kept = np.zeros(self.max_logit_rows, dtype=np.int32)
+        self.kept_rows = np.zeros(self.max_rows, dtype=np.int32)
         self.candidate_counts = np.zeros(self.max_logit_rows, dtype=np.int32)
         self.finite = np.zeros(self.max_logit_rows, dtype=np.int32)
         self.log_sum_exp = np.zeros(self.max_logit_rows, dtype=np.float64)
@@ -83,7 +90,8 @@ cdef class StepState:
         cdef int32_t[:, ::1] ids = self.candidate_ids
         self.frame.tokens, self.frame.positions = &self.tokens[0], &self.positions[0]
         self.frame.spans = self.spans
-        self.frame.logit_rows = &self.logit_rows[0]
+        self.frame.logit_rows, self.frame.logit_kept = &self.logit_rows[0], &self.logit_kept[0]
+        self.frame.kept_rows = &self.kept_rows[0]
         self.frame.logits, self.frame.logits_stride = &logits[0, 0], stride
         self.frame.n_candidates = n_candidates
         self.frame.candidate_ids, self.frame.candidate_values = &ids[0, 0], &values[0, 0]
@@ -119,12 +127,12 @@ cdef class StepState:
         self.shared.head_stats = <c.pi_head_stats *>&stats[0]
 
     cdef int fill(self, spans, CancelFlag cancel) except -1:
-        cdef size_t row = 0, n_spans = 0, n_logits = 0, n, i, start, wanted
+        cdef size_t row = 0, n_spans = 0, n_logits = 0, n_kept = 0, n, i, start, wanted, kept
         cdef const int32_t[::1] tokens, blocks
         self.block_tables = []
         for span in spans:
             tokens, blocks = span.tokens, span.blocks
-            n, start, wanted = tokens.shape[0], span.start, span.logits
+            n, start = tokens.shape[0], span.start
             if n == 0 or row + n > self.max_rows:
                 raise ValueError(f"a step holds 1 to {self.max_rows} tokens, found {row + n}")
             # Not start + n > context: a huge start would wrap around.
@@ -143,18 +151,25 @@ cdef class StepState:
             self.spans[n_spans].first_row, self.spans[n_spans].n_rows = row, n
             self.spans[n_spans].start, self.spans[n_spans].blocks = start, &blocks[0]
             self.block_tables.append(blocks)
-            wanted = 0 if wanted == 0 else 1 if wanted == 1 else n
+            wanted = rows_of(span.logits, n)
+            kept = max(wanted, rows_of(span.keep, n))
             if n_logits + wanted > self.max_logit_rows:
                 raise ValueError(f"a step gives logits of at most {self.max_logit_rows} tokens")
             for i in range(wanted):
                 self.logit_rows[n_logits + i] = <int32_t>(row + n - wanted + i)
+                self.logit_kept[n_logits + i] = <int32_t>(n_kept + kept - wanted + i)
+            for i in range(kept):
+                self.kept_rows[n_kept + i] = <int32_t>(row + n - kept + i)
+            self.spans[n_spans].first_kept, self.spans[n_spans].n_kept = n_kept, kept
             n_logits += wanted
+            n_kept += kept
             n_spans += 1
             row += n
         if row == 0:
             raise ValueError("a step needs at least one token")
         self.check_sharing(n_spans)
         self.frame.n_rows, self.frame.n_spans, self.frame.n_logit_rows = row, n_spans, n_logits
+        self.frame.n_kept = n_kept
         self.frame.cancel = NULL if cancel is None else <const r.atomic_int32 *>&cancel.value
         return 0
 
@@ -182,6 +197,14 @@ cdef class StepState:
                                      "several steps")
         self.steps += <int64_t>n_spans
         return 0
+
+    cdef size_t kept_index(self, size_t row) except? 0:
+        # Where a token of the step stands among the kept rows, which ascend.
+        cdef size_t n = self.frame.n_kept
+        at = int(np.searchsorted(np.asarray(self.kept_rows)[:n], row))
+        if at == <int>n or <size_t>self.kept_rows[at] != row:
+            raise ValueError(f"row {row} is not among the {n} kept rows of the step")
+        return at
 
     cdef list results(self):
         cdef size_t i

@@ -134,7 +134,8 @@ class Sequence:
             logits = LOGITS_LAST
         else:
             logits = LOGITS_NONE
-        return Span(self._buffer[start:end], start, self.table.array, logits)
+        keep = LOGITS_LAST if self.request.embed else LOGITS_NONE
+        return Span(self._buffer[start:end], start, self.table.array, logits, keep)
 
     def stats(self, now: int) -> Stats:
         """Counts and durations at the end."""

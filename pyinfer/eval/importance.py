@@ -21,7 +21,7 @@ from pyinfer.errors import NumericError
 from pyinfer.eval.windows import Tokens
 from pyinfer.model.model import Model
 from pyinfer.model.registry import architecture
-from pyinfer.model.step import BLOCK_TOKENS, LOGITS_NONE, Span
+from pyinfer.model.step import BLOCK_TOKENS, LOGITS_ALL, LOGITS_NONE, Span
 
 Sums = npt.NDArray[np.float64]
 
@@ -100,8 +100,8 @@ class _Watch:
         self._see(x, norm, eps)
         return self._inner.gate_up(x, gate, up, norm=norm, eps=eps)
 
-    def attention(self, qkv: Buffer, layer: int, n_heads: int) -> Buffer:
-        return self._inner.attention(qkv, layer, n_heads)
+    def attention(self, qkv: Buffer, layer: int, n_heads: int, keep: bool) -> Buffer:
+        return self._inner.attention(qkv, layer, n_heads, keep)
 
     def head(self, x: Buffer, weight: Any, norm: Any, eps: float) -> None:
         self._see(x, norm, eps)
@@ -147,7 +147,8 @@ def collect(
         blocks = np.arange(-(-len(tokens) // BLOCK_TOKENS), dtype=np.int32)
         for start in range(0, len(tokens), model.max_step_tokens):
             part = tokens[start : start + model.max_step_tokens]
-            _add(model, Span(part, start, blocks, LOGITS_NONE), calls, found)
+            span = Span(part, start, blocks, LOGITS_NONE, keep=LOGITS_ALL)
+            _add(model, span, calls, found)
         if report is not None:
             report(done)
     if not with_head:

@@ -173,12 +173,18 @@ class Model:
         Parameters
         ----------
         row : int
-            Counts the tokens of all spans of that step, in their order.
+            Counts the tokens of all spans of that step, in their order; its logits were wanted, or
+            its span said ``keep``.
 
         Returns
         -------
         float32 (D,)
             The same bits whatever else the step computed.
+
+        Raises
+        ------
+        ValueError
+            The last layer left this row out.
         """
         x = self._program.head_input(row)
         weights = self._graph.final_norm(self._weights)

@@ -50,15 +50,21 @@ def forward(p: Graph, w: Weights, config: ModelConfig) -> None:
     """One step: tokens in the frame of ``p`` to logits."""
     x = p.embed(w.embedding)  # (T, D)
     for i, layer in enumerate(w.layers):
-        x = block(p, layer, i, x, config)
+        x = block(p, layer, i, x, config, keep=layer is w.layers[-1])
     p.head(x, w.head, w.norm, config.rms_norm_eps)
 
 
-def block(p: Graph, w: Layer, index: int, x: Buffer, config: ModelConfig) -> Buffer:
-    """Attention and feed-forward, each on a normed input and added to the residual stream."""
+def block(
+    p: Graph, w: Layer, index: int, x: Buffer, config: ModelConfig, *, keep: bool = False
+) -> Buffer:
+    """Attention and feed-forward, each on a normed input and added to the residual stream.
+
+    ``keep`` leaves out the rows that nobody reads: behind the last layer's keys and values they
+    change nothing.
+    """
     eps = config.rms_norm_eps
     qkv = p.linear(x, w.q, w.k, w.v, norm=w.attention_norm, eps=eps, bias=w.qkv_bias)
-    x = p.linear(p.attention(qkv, index, config.n_heads), w.o, residual=x)
+    x = p.linear(p.attention(qkv, index, config.n_heads, keep), w.o, residual=x)
     hidden = p.gate_up(x, w.gate, w.up, norm=w.mlp_norm, eps=eps)  # (T, F)
     return p.linear(hidden, w.down, residual=x)
 

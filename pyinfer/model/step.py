@@ -32,12 +32,16 @@ class Span:
         Block table of the sequence, at least ``ceil((start + n) / 64)`` entries.
     logits : int
         Wanted rows: ``LOGITS_NONE``, ``LOGITS_LAST`` (last token) or ``LOGITS_ALL``.
+    keep : int
+        In the same terms: rows whose hidden state somebody reads although no logits are wanted. Of
+        all other rows the last layer computes keys and values only.
     """
 
     tokens: npt.NDArray[np.int32]
     start: int
     blocks: npt.NDArray[np.int32]
     logits: int
+    keep: int = LOGITS_NONE
 
 
 class LogitsRow(Protocol):

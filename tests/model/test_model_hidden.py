@@ -9,7 +9,7 @@ import pytest
 
 from pyinfer._kernels.runtime import available_isas
 from pyinfer.model.model import Model
-from pyinfer.model.step import LOGITS_NONE, Span
+from pyinfer.model.step import LOGITS_ALL, LOGITS_LAST, LOGITS_NONE, Span
 
 from ..checkpoints import random_config, write_folder
 from .steps import Floats, load, random_tokens, run_chunks, table, with_runtime
@@ -32,7 +32,8 @@ def hidden(model: Model, tokens: np.ndarray, sizes: list[int]) -> Floats:
     """Of the last token, with the prompt in steps of these sizes."""
     start = 0
     for size in sizes:
-        model.step([Span(tokens[start : start + size], start, table(model), LOGITS_NONE)])
+        part = tokens[start : start + size]
+        model.step([Span(part, start, table(model), LOGITS_NONE, keep=LOGITS_LAST)])
         start += size
     assert start == len(tokens)
     return model.hidden(sizes[-1] - 1)
@@ -54,12 +55,16 @@ def test_rows_of_several_sequences(model: Model) -> None:
     twin = with_runtime(model, 2)
     first, second = random_tokens(model, 40, 1), random_tokens(model, 25, 2)
     alone = hidden(twin, first, [40]), hidden(twin, second, [25])
-    spans = [Span(first, 0, table(twin), 0), Span(second, 0, table(twin, 1), LOGITS_NONE)]
+    spans = [
+        Span(first, 0, table(twin), LOGITS_NONE, keep=LOGITS_LAST),
+        Span(second, 0, table(twin, 1), LOGITS_NONE, keep=LOGITS_ALL),
+    ]
     twin.step(spans)
     assert twin.hidden(39).tobytes() == alone[0].tobytes()
     assert twin.hidden(64).tobytes() == alone[1].tobytes()
-    with pytest.raises(ValueError, match="65 tokens"):
-        twin.hidden(65)
+    for row in (65, 38):  # no such token; one that was left out
+        with pytest.raises(ValueError, match=f"row {row} is not among the 26 kept rows"):
+            twin.hidden(row)
 
 
 def test_the_head_multiplies_it(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ struct pi_span {
     size_t n_rows;
     size_t start;          /* position of the first row: tokens cached before */
     const int32_t *blocks; /* block table, ceil((start + n_rows) / 64) entries */
+    /* The last n_kept rows are those that somebody reads: rows first_kept on of the kept ones. */
+    size_t first_kept;
+    size_t n_kept;
 };
 
 /* Everything that changes from step to step. */
@@ -40,7 +43,10 @@ struct pi_frame {
     const struct pi_span *spans;
     size_t n_logit_rows;
     const int32_t *logit_rows; /* rows whose logits are wanted, ascending */
-    float *logits;             /* [n_logit_rows][logits_stride] */
+    const int32_t *logit_kept; /* the same, counted among the kept rows */
+    size_t n_kept;
+    const int32_t *kept_rows; /* rows that somebody reads, ascending; logit_rows are among them */
+    float *logits;            /* [n_logit_rows][logits_stride] */
     size_t logits_stride;
     size_t n_candidates;       /* wanted per row */
     int32_t *candidate_ids;    /* [n_logit_rows][n_candidates] */
@@ -112,11 +118,20 @@ union pi_op_body {
     struct pi_head head;
 };
 
+/* Behind the keys and values of the last layer only rows that somebody reads matter: attention may
+ * leave out the others (kept_out), and what follows then works on kept rows alone (kept_in). */
 struct pi_op {
     enum pi_op_kind kind;
+    bool kept_in, kept_out;
+    bool gathers; /* `residual` has all rows: those of the kept ones are read */
     struct pi_matrix in, out, residual; /* residual.data NULL = none */
     union pi_op_body u;
 };
+
+/* Rows of the input of a linear or gate-up op. */
+PI_INLINE size_t pi_op_rows(const struct pi_frame *frame, const struct pi_op *op) {
+    return op->kept_in ? frame->n_kept : frame->n_rows;
+}
 
 /* Rotary embedding facts and the table of the current step. */
 struct pi_rope {
