@@ -45,9 +45,9 @@ def requantize(
     rules : FileRules
         Formats.
     imatrix : Path, optional
-        Importance of the inputs; implies ``fit``.
+        Importance of the inputs: what an error of each counts.
     fit : bool
-        Search for the scales with the least squared error instead of taking the reference's.
+        Search for the scales of q4_0 with the least squared error instead of taking ggml's.
     allow_quantized : bool
         Also quantize what is quantized already, which adds the errors of both.
     force, threads, progress
@@ -81,7 +81,7 @@ def requantize(
         pairs,
         plan,
         importance=importance,
-        fit=fit or importance is not None,
+        fit=fit,
         force=force,
         threads=threads,
         progress=progress,

@@ -35,7 +35,8 @@ class RowConverter:
     threads : int
         Worker threads.
     fit : bool
-        Search for the scales with the least error, where there is a search for the format.
+        Search for the scales with the least error, where pyinfer has a search of its own for the
+        format, instead of writing ggml's blocks.
     importance : Mapping, optional
         Name of a matrix in the checkpoint -> float32 (inputs,): what errors of each input count.
     """
@@ -91,15 +92,11 @@ class RowConverter:
 
     def _quantize(self, info: TensorInfo, values: npt.NDArray[np.float32], dtype: str) -> Bytes:
         weight = self._importance.get(info.name)
-        if not self._fit:
-            return self._kernels.quantize(dtype, values)
-        weight = self._importance.get(info.name)
-        if not self._kernels.can_fit(dtype):
-            # The K formats are searched in any case; floats and q8_0 know no choice.
-            return self._kernels.quantize(dtype, values, weight)
-        if weight is None:
-            weight = np.ones(info.cols, np.float32)
-        return self._kernels.fit(dtype, values, weight)
+        if self._fit and self._kernels.can_fit(dtype):
+            return self._kernels.fit(
+                dtype, values, np.ones(info.cols, np.float32) if weight is None else weight
+            )
+        return self._kernels.quantize(dtype, values, weight)
 
     def __enter__(self) -> RowConverter:
         return self

@@ -9,12 +9,13 @@ import gguf
 import numpy as np
 import pytest
 
+from pyinfer._kernels.kernels import Kernels
 from pyinfer.checkpoint.checkpoint import open_checkpoint
 from pyinfer.convert.requantize import requantize
 from pyinfer.convert.to_gguf import Written
 from pyinfer.errors import ModelFormatError, UsageError
 from pyinfer.eval.importance import Importance
-from pyinfer.eval.importance_file import write_importance
+from pyinfer.eval.importance_file import read_importance, write_importance
 from pyinfer.quant.plan import FileRules, parse_override
 
 from ..checkpoints import gguf_tensor_name, random_config, write_gguf
@@ -82,6 +83,24 @@ def test_importance_and_fit_lower_the_error(tmp_path: Path) -> None:
     fields = gguf.GGUFReader(tmp_path / "im-q4.gguf").fields
     assert fields["quantize.imatrix.file"].contents() == "im.gguf"
     assert fields["quantize.imatrix.entries_count"].contents() == 1
+
+
+@pytest.mark.parametrize("fit", [False, True])
+@pytest.mark.parametrize("mix", ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0"])
+def test_an_importance_matrix_gives_the_bytes_of_ggml(tmp_path: Path, mix: str, fit: bool) -> None:
+    """``--fit`` alone asks for pyinfer's own search, which q4_0 has; kernels hold ggml's bytes."""
+    weights = write_gguf(tmp_path / "a.gguf", CONFIG, dtype="f32")
+    imatrix = importance_of(tmp_path / "im.gguf")
+    convert(tmp_path / "a.gguf", tmp_path / "b.gguf", mix, imatrix=imatrix, fit=fit, pure=True)
+    (importance,) = read_importance(imatrix).values()
+    kernels, x = Kernels(), weights["model.layers.0.self_attn.q_proj.weight"]
+    own = fit and kernels.can_fit(mix)
+    assert own == (fit and mix == "q4_0")
+    expected = (kernels.fit if own else kernels.quantize)(mix, x, importance)
+    (tensor,) = (
+        t for t in gguf.GGUFReader(tmp_path / "b.gguf").tensors if t.name == "blk.0.attn_q.weight"
+    )
+    assert np.array_equal(tensor.data.reshape(-1).view(np.uint8), expected.reshape(-1))
 
 
 def test_importance_of_another_model(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ static void quantize_block(struct pi_block_iq4_nl *out, const float *x, const fl
     if (fabsf(largest) >= PI_FIT_ZERO) {
         const float first = (float)PI_LEVELS_IQ4_NL[0];
         struct pi_moments m = moments(x, w, 1.0f / (-largest / first));
-        scale = m.xq / m.qq;
+        scale = m.qq > 0.0f ? m.xq / m.qq : 0.0f; /* no importance at all: zeros, as ggml */
         float best = scale * m.xq;
         for (int try = -TRIES; try <= TRIES; try++) {
             m = moments(x, w, ((float)try + first) / largest);
