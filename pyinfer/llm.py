@@ -24,11 +24,8 @@ from pyinfer.requests.streams import AsyncTextStream, Job, PromptProgress, TextS
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.grammar import Grammar
 from pyinfer.text.hooks import Rules
-from pyinfer.text.reasoning import OPEN_TAG
+from pyinfer.text.reasoning import opens_reasoning
 from pyinfer.text.tokenizer import Tokenizer
-
-# An opening tag at the end of a prompt of token ids shows in its last tokens.
-_TAIL_TOKENS = 16
 
 
 class LLM:
@@ -317,13 +314,10 @@ class LLM:
             if prompt == "":
                 raise RequestError("the prompt is empty")
             tokens = _token_array(self.tokenizer.encode(prompt, add_special=True))
-            tail = prompt
         else:
             tokens = _token_array(token_ids)
-            known = self._tokenizer.n_tokens if self._tokenizer is not None else 0
-            last = [i for i in tokens[-_TAIL_TOKENS:].tolist() if 0 <= i < known]
-            tail = self._tokenizer.decode(last) if self._tokenizer is not None else ""
-        return self._job(tokens, tail.rstrip().endswith(OPEN_TAG), params, progress, stream)
+        inside = self._tokenizer is not None and opens_reasoning(self._tokenizer, tokens.tolist())
+        return self._job(tokens, inside, params, progress, stream)
 
     def _chat_job(
         self,

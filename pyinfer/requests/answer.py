@@ -8,7 +8,7 @@ from typing import Literal
 
 from pyinfer.engine.messages import Stats, TokenLogprobs
 from pyinfer.text.detokenizer import Detokenizer
-from pyinfer.text.reasoning import ReasoningParser
+from pyinfer.text.reasoning import Part, ReasoningParser
 from pyinfer.text.stop import StopMatcher
 from pyinfer.text.tokenizer import Tokenizer
 
@@ -172,7 +172,8 @@ class AnswerBuilder:
     ) -> None:
         self._detokenizer = None if tokenizer is None else Detokenizer(tokenizer)
         self._matcher = StopMatcher(tuple(stops))
-        self._parser = ReasoningParser(starts_in_reasoning)
+        tags = () if tokenizer is None else tokenizer.tags
+        self._parser = ReasoningParser(starts_in_reasoning, tags)
         self._split = split
         self._end_ids = frozenset(end_ids)
         self._texts: dict[Kind, list[str]] = {"reasoning": [], "content": []}
@@ -188,11 +189,13 @@ class AnswerBuilder:
         if self._detokenizer is None:
             return [Chunk("content", "", token)]
         inside = self._parser.in_reasoning
-        text = self._matcher.push(self._detokenizer.push(token))[0]
-        parts = self._parser.push(text) if text else []
+        texts: list[str] = []
+        for piece in self._detokenizer.pieces(token):
+            texts += self._matcher.feed(piece)
+        parts = self._sort(texts)
         if inside or self._parser.in_reasoning:
             self.reasoning_tokens += 1
-        return self._chunks(parts if self._split else _whole(text), token)
+        return self._chunks(parts, token)
 
     @property
     def holding(self) -> bool:
@@ -206,11 +209,17 @@ class AnswerBuilder:
         """Return what was held back; the answer is complete."""
         if self._detokenizer is None:
             return []
-        text = self._matcher.push(self._detokenizer.finish())[0] + self._matcher.finish()
-        parts = [*self._parser.push(text), *self._parser.finish()]
-        return self._chunks(parts if self._split else _whole(text), None)
+        parts = self._sort(
+            [*self._matcher.feed(self._detokenizer.finish()), *self._matcher.flush()]
+        )
+        return self._chunks(parts + (self._parser.finish() if self._split else []), None)
 
-    def _chunks(self, parts: list[tuple[Kind, str]], token: int | None) -> list[Chunk]:
+    def _sort(self, texts: list[str]) -> list[Part]:
+        """Reasoning and content; all of it is content where the two are not to be split."""
+        parts = [part for text in texts for part in self._parser.push(text)]
+        return parts if self._split else [("content", text) for text in texts]
+
+    def _chunks(self, parts: list[Part], token: int | None) -> list[Chunk]:
         for kind, text in parts:
             self._texts[kind].append(text)
         return [Chunk(kind, text, token) for kind, text in parts]
@@ -250,7 +259,3 @@ class AnswerBuilder:
             ),
             logprobs=self.logprobs or None,
         )
-
-
-def _whole(text: str) -> list[tuple[Kind, str]]:
-    return [("content", text)] if text else []

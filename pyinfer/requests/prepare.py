@@ -24,7 +24,7 @@ from pyinfer.requests.spec import (
 )
 from pyinfer.text.grammar_matcher import check_grammar
 from pyinfer.text.hooks import Rules
-from pyinfer.text.reasoning import OPEN_TAG
+from pyinfer.text.tags import OPEN_TAG
 from pyinfer.text.tool_parser import ToolArguments, ToolEvent, ToolStart, ToolText
 from pyinfer.text.tools import ToolPlan, plan_tools
 
@@ -229,7 +229,9 @@ class AnswerReader:
         for number, chunk in enumerate(chunks):
             if not chunk.text and not self._head:
                 continue
-            text, self._head = self._head + chunk.text, ""
+            text = chunk.text
+            if self._head:
+                text, self._head = self._head + text, ""
             last = number == len(chunks) - 1
             ids = self._ids.copy() if last else []
             logprobs = self._logprobs.copy() if last and self._with_logprobs else []

@@ -8,14 +8,11 @@ from typing import Any
 
 from pyinfer.requests.spec import GenerateSpec, ServedModel, bad_value
 from pyinfer.text.chat_template import ChatPrompt, ChatTemplate
-from pyinfer.text.reasoning import CLOSE_TAG, OPEN_TAG
+from pyinfer.text.reasoning import opens_reasoning
 from pyinfer.text.tokenizer import Tokenizer
 from pyinfer.text.tools import ToolPlan
 
 Render = Callable[[Sequence[Any]], ChatPrompt]
-
-# An opening tag at the end of a prompt of token ids shows in its last tokens.
-_TAIL_TOKENS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +127,16 @@ def _raw(tokenizer: Tokenizer, prompt: str | list[int], room: int | None) -> Pro
         if not prompt:
             raise bad_value("prompt", "the prompt is empty")
         tokens = tokenizer.encode(prompt, add_special=True)
-        text = tail = prompt
+        text = prompt
     else:
         tokens = checked_ids(prompt, tokenizer.n_tokens)
         text = ""
-        tail = tokenizer.decode(tokens[-_TAIL_TOKENS:])
     cut = 0
     if room is not None and len(tokens) > room:
         begin = tokens[:1] if tokens[0] == tokenizer.bos_id else []
         cut = len(tokens) - room
         tokens = begin + tokens[cut + len(begin) :]
-    return Prompt(text, tokens, tail.rstrip().endswith(OPEN_TAG), 0, cut)
+    return Prompt(text, tokens, opens_reasoning(tokenizer, tokens), 0, cut)
 
 
 def checked_ids(ids: Sequence[Any], n_tokens: int, param: str = "prompt") -> list[int]:
@@ -159,8 +155,3 @@ def checked_ids(ids: Sequence[Any], n_tokens: int, param: str = "prompt") -> lis
         if not 0 <= token < n_tokens:
             raise bad_value(param, f"token id {token} is not within 0 to {n_tokens - 1}")
     return list(ids)
-
-
-def ends_in_reasoning(text: str) -> bool:
-    """Whether a reasoning part is open at the end of ``text``."""
-    return text.rfind(OPEN_TAG) > text.rfind(CLOSE_TAG)

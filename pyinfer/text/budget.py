@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pyinfer.text.detokenizer import Detokenizer
-from pyinfer.text.reasoning import CLOSE_TAG, ReasoningParser
+from pyinfer.text.reasoning import ReasoningParser
+from pyinfer.text.tags import CLOSE_TAG, Tag
 from pyinfer.text.tokenizer import Tokenizer
 
 # What a model of the R1 family writes itself when it has thought enough.
-FORCED_END = f"\n{CLOSE_TAG}\n\n"
+_BEFORE, _AFTER = "\n", "\n\n"
+FORCED_END = f"{_BEFORE}{CLOSE_TAG}{_AFTER}"
 # A character has at most four bytes, so it cannot stay incomplete for longer.
 _PATIENCE = 3
 
@@ -28,9 +30,9 @@ class ReasoningWatch:
 
     def __init__(self, tokenizer: Tokenizer, starts_inside: bool, budget: int | None) -> None:
         self._detokenizer = Detokenizer(tokenizer)
-        self._parser = ReasoningParser(starts_inside)
+        self._parser = ReasoningParser(starts_inside, tokenizer.tags)
         self._limit = budget if budget is not None and budget >= 0 else None
-        self._forced_end = tokenizer.encode(FORCED_END)
+        self._forced_end, self._forced_text = _forced_end(tokenizer)
         self._used = 0
         #: The first text of the content, known when the reasoning has ended within a token.
         self.first_content = ""
@@ -43,14 +45,25 @@ class ReasoningWatch:
     def push(self, token: int) -> list[int] | None:
         """See one token; return the ids to force now, if any."""
         was_inside = self._parser.in_reasoning
-        for kind, text in self._parser.push(self._detokenizer.push(token)):
-            if kind == "content":
-                self.first_content += text
+        for piece in self._detokenizer.pieces(token):
+            for kind, text in self._parser.push(piece):
+                if kind == "content":
+                    self.first_content += text
         if not (was_inside and self._parser.in_reasoning) or self._limit is None:
             return None
         self._used += 1
         over = self._used - self._limit
         if over < 0 or (over < _PATIENCE and self._detokenizer.incomplete):
             return None
-        self._parser.push(FORCED_END)
+        for piece in self._forced_text:
+            self._parser.push(piece)
         return self._forced_end
+
+
+def _forced_end(tokenizer: Tokenizer) -> tuple[list[int], list[str]]:
+    """Tokens that end the reasoning, and their text; the tag is one token where there is one."""
+    close_id = tokenizer.tags.get(CLOSE_TAG)
+    if close_id is None:
+        return tokenizer.encode(FORCED_END), [FORCED_END]
+    tokens = [*tokenizer.encode(_BEFORE), close_id, *tokenizer.encode(_AFTER)]
+    return tokens, [_BEFORE, Tag(CLOSE_TAG), _AFTER]

@@ -17,7 +17,7 @@ from pyinfer.errors import ModelUnsupportedError, RequestError
 from pyinfer.text.control_guard import ControlGuard
 from pyinfer.text.messages import begun_answer, normalize_messages
 from pyinfer.text.r1_format import format_r1, recognise_r1
-from pyinfer.text.reasoning import CLOSE_TAG, OPEN_TAG
+from pyinfer.text.tags import CLOSE_TAG, OPEN_TAG
 from pyinfer.text.template_sandbox import render_sandboxed
 from pyinfer.text.tokenizer import Tokenizer
 

@@ -31,6 +31,21 @@ class Detokenizer:
             return ""
         return self._decoder.decode(self._tokenizer.token_bytes(token_id))
 
+    def pieces(self, token_id: int) -> list[str]:
+        """Take one id as :meth:`push` does, but show tags always, and as :class:`Tag`.
+
+        Returns
+        -------
+        list of str
+            What is complete now; none is empty.
+        """
+        tag = self._tokenizer.tag(token_id)
+        if tag is None:
+            text = self.push(token_id)
+            return [text] if text else []
+        rest = self.finish()
+        return [rest, tag] if rest else [tag]
+
     @property
     def incomplete(self) -> bool:
         """Whether the ids so far end inside a character."""

@@ -23,6 +23,7 @@ from pyinfer.text.vocabulary import (
     TokenizerParts,
     Vocabulary,
     check_token_id,
+    lost_tags,
     package_call,
     require_text,
 )
@@ -139,10 +140,14 @@ def _vocabulary(root: dict[str, Any], config: dict[str, Any]) -> Vocabulary:
         raise ModelFormatError("tokenizer.json: added_tokens must be a list")
     tokens = [_added(entry, "tokenizer.json: added_tokens") for entry in added[: MAX_TOKENS + 1]]
     _extend_from_config(tokens, config)
+    merges = _merges(_member(model, "merges", list, "tokenizer.json: model"))
+    listed = {piece.content for piece in tokens}
+    for tag in sorted(lost_tags(pieces.keys() - listed, merges)):
+        tokens.append(AddedPiece(check_token_id(pieces[tag], MAX_TOKENS, tag), tag, special=False))
     return Vocabulary(
         where="tokenizer.json",
         pieces=pieces,
-        merges=_merges(_member(model, "merges", list, "tokenizer.json: model")),
+        merges=merges,
         added=tokens,
         ignore_merges=bool(model.get("ignore_merges")),
     )

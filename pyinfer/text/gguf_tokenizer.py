@@ -18,6 +18,7 @@ from pyinfer.text.vocabulary import (
     TokenizerParts,
     Vocabulary,
     check_token_id,
+    lost_tags,
     require_text,
 )
 
@@ -135,10 +136,15 @@ def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
             f"tokenizer.ggml.token_type has {len(types):,} entries for {len(tokens):,} tokens"
         )
     where = "tokenizer.ggml.tokens"
+    merges = _merges(metadata)
+    plain = (t for t, kind in zip(tokens, types, strict=True) if kind in (_NORMAL, _UNUSED))
+    lost = lost_tags(plain, merges)
     pieces: dict[str, int] = {}
     added: list[AddedPiece] = []
     unused: list[int] = []
     for number, (token, kind) in enumerate(zip(tokens, types, strict=True)):
+        if token in lost:
+            kind = _USER_DEFINED
         if kind == _UNUSED:
             unused.append(number)
             continue
@@ -153,7 +159,7 @@ def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
                 f"{where}: {token[:80]!r} appears twice, at {pieces[token]} and {number}"
             )
     return Vocabulary(
-        where=where, pieces=pieces, merges=_merges(metadata), added=added, unused=frozenset(unused)
+        where=where, pieces=pieces, merges=merges, added=added, unused=frozenset(unused)
     )
 
 

@@ -21,11 +21,12 @@ import numpy.typing as npt
 from pyinfer.errors import EngineError, RequestError
 from pyinfer.text.grammar import JSON_KINDS, Grammar, grammar_error, library, library_source
 from pyinfer.text.number_guard import DigitTables, NumberGuard
+from pyinfer.text.tags import CALL_TAGS
 from pyinfer.text.tokenizer import Tokenizer
 
 MAX_COMPILED = 64  # grammars kept per tokenizer
-# Control tokens that only mean the text they show; a grammar has to name them (``<tool_call>``).
-TOOL_MARKERS = frozenset({"<tool_call>", "</tool_call>"})
+# Control tokens that a grammar may name (``<tool_call>``).
+TOOL_MARKERS = CALL_TAGS
 # 1 to 2 kB each, per running request.
 MAX_LEXER_STATES = 20_000
 

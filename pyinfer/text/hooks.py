@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -35,8 +35,8 @@ class Rules:
     starts_in_reasoning : bool
         The prompt ends with the opening tag.
     extra_stops : tuple of str
-        Further texts after which the engine stops. They stay part of the answer: whoever asks for
-        them (the parser of tool calls) removes them.
+        Further texts after which the engine stops; tags that are one token, by that token alone.
+        They stay part of the answer: whoever asks for them (the parser of tool calls) removes them.
     loop_guard : bool
         Cut off an answer that repeats itself (done by the caller of :func:`build_hooks`: it needs
         no text).
@@ -68,6 +68,8 @@ class RequestHooks:
     tokenizer : Tokenizer
     stops : sequence of str
         As for :class:`~pyinfer.text.stop.StopMatcher`.
+    ends : collection of int
+        Tokens of the content that are stops themselves.
     watch : ReasoningWatch
     grammar : GrammarMatcher or None
     stop_at_end : bool
@@ -78,6 +80,7 @@ class RequestHooks:
         self,
         tokenizer: Tokenizer,
         stops: Sequence[str],
+        ends: Collection[int],
         watch: ReasoningWatch,
         grammar: GrammarMatcher | None,
         stop_at_end: bool,
@@ -85,6 +88,7 @@ class RequestHooks:
         self._tokenizer = tokenizer
         self._detokenizer = Detokenizer(tokenizer)
         self._stops = StopMatcher(stops)
+        self._ends = frozenset(ends)
         self._watch = watch
         self._grammar = grammar
         self._stop_at_end = stop_at_end
@@ -98,7 +102,7 @@ class RequestHooks:
 
     def on_token(self, token: int) -> Literal["stop"] | list[int] | None:
         """See one sampled token and say what happens next."""
-        if self._stops.push(self._detokenizer.push(token))[1]:
+        if self._stopped_by(token):
             return "stop"
         if self._armed:
             return self._follow(token)
@@ -108,8 +112,13 @@ class RequestHooks:
         elif forced is not None:
             self._armed = True
         for extra in forced or ():
-            self._stops.push(self._detokenizer.push(extra))
+            self._stopped_by(extra)
         return forced or None
+
+    def _stopped_by(self, token: int) -> bool:
+        for piece in self._detokenizer.pieces(token):
+            self._stops.push(piece)
+        return self._stops.stopped or (token in self._ends and not self._watch.inside)
 
     def mask(self, out: npt.NDArray[np.uint32]) -> bool:
         """Write the allowed tokens; False while everything is allowed."""
@@ -151,12 +160,13 @@ def build_hooks(
     """
     rules = rules or Rules()
     stops = (params.stop,) if isinstance(params.stop, str) else tuple(params.stop)
-    stops += rules.extra_stops
+    ends = [tokenizer.tags[tag] for tag in rules.extra_stops if tag in tokenizer.tags]
+    stops += tuple(text for text in rules.extra_stops if text not in tokenizer.tags)
     inside = rules.starts_in_reasoning
     limited = inside and rules.reasoning_budget is not None and rules.reasoning_budget >= 0
     if rules.grammar is None and not limited:
-        return StopHook(tokenizer, stops) if stops else None
+        return StopHook(tokenizer, stops, ends) if stops or ends else None
     grammar = None if rules.grammar is None else compiler_of(tokenizer).matcher(rules.grammar)
     watch = ReasoningWatch(tokenizer, inside, rules.reasoning_budget)
     stop_at_end = params.ignore_eos or params.min_tokens > 0
-    return RequestHooks(tokenizer, stops, watch, grammar, stop_at_end)
+    return RequestHooks(tokenizer, stops, ends, watch, grammar, stop_at_end)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyinfer.errors import RequestError
-from pyinfer.text.reasoning import CLOSE_TAG, OPEN_TAG
+from pyinfer.text.tags import CLOSE_TAG, OPEN_TAG
 
 ROLES = ("system", "user", "assistant", "tool")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from pyinfer.text.stop import longest_tail
-
-OPEN_TAG = "<think>"
-CLOSE_TAG = "</think>"
+from pyinfer.text.tags import CLOSE_TAG, OPEN_TAG, Tag
+from pyinfer.text.tokenizer import Tokenizer
 
 Part = tuple[Literal["reasoning", "content"], str]
+
+# An opening tag at the end of a prompt shows in its last tokens.
+_TAIL_TOKENS = 16
 
 
 class ReasoningParser:
@@ -24,13 +27,18 @@ class ReasoningParser:
     starts_inside : bool
         The prompt ended with the opening tag. Otherwise the text is reasoning only if it starts,
         after white space, with the tag.
+    tokens : collection of str
+        Tags that are one token in the vocabulary: they come as :class:`~pyinfer.text.tags.Tag`,
+        and what is only spelled like them is text.
     """
 
-    def __init__(self, starts_inside: bool) -> None:
+    def __init__(self, starts_inside: bool, tokens: Collection[str] = ()) -> None:
         self._state: Literal["start", "reasoning", "gap", "content"] = (
             "reasoning" if starts_inside else "start"
         )
         self._held = ""
+        self._spells_open = OPEN_TAG not in tokens
+        self._spells_close = CLOSE_TAG not in tokens
 
     @property
     def in_reasoning(self) -> bool:
@@ -44,6 +52,8 @@ class ReasoningParser:
 
     def push(self, text: str) -> list[Part]:
         """Take more text and return the parts that are settled, in order, none empty."""
+        if isinstance(text, Tag):
+            return self._take_tag(text)
         parts: list[Part] = []
         text = self._held + text
         self._held = ""
@@ -66,13 +76,27 @@ class ReasoningParser:
             return []
         return [("reasoning" if self._state == "reasoning" else "content", held)]
 
+    def _take_tag(self, tag: Tag) -> list[Part]:
+        """A token that is a tag: it opens or closes the reasoning, or is text."""
+        if self._state == "start" and tag == OPEN_TAG and not self._held.strip():
+            self._state, self._held = "reasoning", ""
+            return []
+        held = self.finish()
+        if self._state != "reasoning":
+            self._state = "content"
+            return [*held, ("content", tag)]
+        if tag == CLOSE_TAG:
+            self._state = "gap"
+            return held
+        return [*held, ("reasoning", tag)]
+
     def _open(self, text: str) -> str:
         """Look for the opening tag; return the text left to look at."""
         body = text.lstrip()
-        if body.startswith(OPEN_TAG):
+        if self._spells_open and body.startswith(OPEN_TAG):
             self._state = "reasoning"
             return body[len(OPEN_TAG) :]
-        if OPEN_TAG.startswith(body):
+        if not body or (self._spells_open and OPEN_TAG.startswith(body)):
             self._held = text
             return ""
         self._state = "content"
@@ -80,12 +104,22 @@ class ReasoningParser:
 
     def _reason(self, text: str, parts: list[Part]) -> str:
         """Emit reasoning up to the closing tag; return what comes after it."""
-        before, tag, after = text.partition(CLOSE_TAG)
+        before, tag, after = text.partition(CLOSE_TAG) if self._spells_close else (text, "", "")
         if tag:
             self._state = "gap"
-        else:
+        elif self._spells_close:
             cut = len(text) - longest_tail(text, (CLOSE_TAG,))
             before, self._held = text[:cut], text[cut:]
         if before:
             parts.append(("reasoning", before))
         return after
+
+
+def opens_reasoning(tokenizer: Tokenizer, tokens: Sequence[int]) -> bool:
+    """Whether a prompt ends, but for white space, with the opening tag."""
+    open_id = tokenizer.tags.get(OPEN_TAG)
+    tail = [token for token in tokens[-_TAIL_TOKENS:] if 0 <= token < tokenizer.n_tokens]
+    if open_id is None:
+        return tokenizer.decode(tail).rstrip().endswith(OPEN_TAG)
+    last = next((t for t in reversed(tail) if tokenizer.decode([t]).strip()), None)
+    return last == open_id

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyinfer.errors import RequestError
+from pyinfer.text.tags import Tag
 
 
 class StopMatcher:
     """Ends text before the first stop string, wherever the pieces of the stream are cut.
 
     The first stop string is the one that is complete first; of several complete at the same
-    character, the longest. Text that may begin a stop string is held back.
+    character, the longest. Text that may begin a stop string is held back. A stop string may be
+    spelled by a :class:`~pyinfer.text.tags.Tag`, too.
 
     Parameters
     ----------
@@ -32,6 +34,7 @@ class StopMatcher:
                 raise RequestError("a stop string must be a string and not empty")
         self._stops = tuple(dict.fromkeys(stops))
         self._held = ""
+        self._tags: list[tuple[int, Tag]] = []  # those within the held text, and where they begin
         self.stopped = False
         #: The stop string that was found.
         self.found: str | None = None
@@ -46,10 +49,16 @@ class StopMatcher:
 
         After a stop everything is swallowed.
         """
+        return "".join(self.feed(text)), self.stopped
+
+    def feed(self, text: str) -> list[str]:
+        """As :meth:`push`, but return the text in pieces, in which tags are kept as they came."""
         if self.stopped:
-            return "", True
+            return []
         if not self._stops:
-            return text, False
+            return [text] if text else []
+        if isinstance(text, Tag):
+            self._tags.append((len(self._held), text))
         text = self._held + text
         best: tuple[int, int] | None = None
         for stop in self._stops:
@@ -59,17 +68,29 @@ class StopMatcher:
                 self.found = stop
         if best is not None:
             self.stopped = True
-            self._held = ""
-            return text[: best[1]], True
-        keep = longest_tail(text, self._stops)
-        cut = len(text) - keep
-        self._held = text[cut:]
-        return text[:cut], False
+            return self._release(text, best[1])
+        return self._release(text, len(text) - longest_tail(text, self._stops))
+
+    def flush(self) -> list[str]:
+        """Return the text still held back; the stream has ended without a stop string."""
+        return [] if self.stopped else self._release(self._held, len(self._held))
 
     def finish(self) -> str:
-        """Return the text still held back; the stream has ended without a stop string."""
-        held, self._held = self._held, ""
-        return held
+        """As :meth:`flush`, in one string."""
+        return "".join(self.flush())
+
+    def _release(self, text: str, cut: int) -> list[str]:
+        """Give out ``text[:cut]``, a little less where that would divide a tag; hold the rest."""
+        if not self.stopped:
+            cut = next((at for at, tag in self._tags if at < cut < at + len(tag)), cut)
+        pieces, done = [], 0
+        for at, tag in self._tags:
+            if at + len(tag) <= cut:
+                pieces += [text[done:at], tag]
+                done = at + len(tag)
+        self._tags = [(at - cut, tag) for at, tag in self._tags if at >= cut]
+        self._held = text[cut:]
+        return [piece for piece in (*pieces, text[done:cut]) if piece]
 
 
 def longest_tail(text: str, targets: Sequence[str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 from pyinfer.text.detokenizer import Detokenizer
@@ -21,18 +21,24 @@ class StopHook:
     tokenizer : Tokenizer
     stops : sequence of str
         As for :class:`~pyinfer.text.stop.StopMatcher`.
+    ends : collection of int
+        Tokens that are stops themselves.
     """
 
     masks = False
 
-    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, stops: Sequence[str], ends: Collection[int] = ()
+    ) -> None:
         self._detokenizer = Detokenizer(tokenizer)
         self._matcher = StopMatcher(stops)
+        self._ends = frozenset(ends)
 
     def on_token(self, token: int) -> Literal["stop"] | None:
         """See one sampled token; ``"stop"`` ends the sequence after it."""
-        stopped = self._matcher.push(self._detokenizer.push(token))[1]
-        return "stop" if stopped else None
+        for piece in self._detokenizer.pieces(token):
+            self._matcher.push(piece)
+        return "stop" if self._matcher.stopped or token in self._ends else None
 
     def mask(self, out: Any) -> bool:
         """Allow every token."""

@@ -13,6 +13,7 @@ from pyinfer.errors import RequestError
 from pyinfer.text.byte_alphabet import piece_to_bytes
 from pyinfer.text.folder_tokenizer import read_folder
 from pyinfer.text.gguf_tokenizer import read_gguf
+from pyinfer.text.tags import ALL_TAGS, Tag
 from pyinfer.text.vocabulary import TokenizerParts
 
 
@@ -39,6 +40,8 @@ class Tokenizer:
         Ids that ordinary text can never become: special ones and others such as ``<think>``.
     added_tokens : Mapping of str to int
         Tokens that are matched as whole strings.
+    tags : Mapping of str to int
+        Tags of reasoning and tool calls that are one token, whatever its type.
     chat_template : str or None
         Jinja source from the model.
 
@@ -61,6 +64,10 @@ class Tokenizer:
         self.added_tokens: Mapping[str, int] = MappingProxyType(
             {piece.content: piece.id for piece in vocabulary.added}
         )
+        self.tags: Mapping[str, int] = MappingProxyType(
+            {tag: i for tag in ALL_TAGS if (i := vocabulary.token_named(tag)) is not None}
+        )
+        self._tag_of = {i: Tag(tag) for tag, i in self.tags.items()}
         #: Added tokens that match text after Unicode normalization.
         self.matches_normalized = any(piece.normalized for piece in vocabulary.added)
         self._full = parts.backend
@@ -172,6 +179,10 @@ class Tokenizer:
         data = piece_to_bytes(found)
         self._bytes[token_id] = data
         return data
+
+    def tag(self, token_id: int) -> Tag | None:
+        """Return the tag that a token is, if it is one."""
+        return self._tag_of.get(token_id)
 
     def token_text(self, token_id: int | None) -> str:
         """Return one token as text, ``""`` for None. For names such as BOS."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 
 from pyinfer.text.grammar import Grammar, embedded_schema, grammar_error, parsed_schema
-from pyinfer.text.tool_prompt import (
+from pyinfer.text.tags import (
     CALL_BEGIN,
     CALL_END,
     CALL_SEP,
@@ -14,9 +14,8 @@ from pyinfer.text.tool_prompt import (
     CALLS_END,
     TAG_BEGIN,
     TAG_END,
-    Form,
-    Tool,
 )
+from pyinfer.text.tool_prompt import Form, Tool
 
 # More calls in one answer than this are a loop.
 MAX_CALLS = 16
@@ -56,7 +55,8 @@ def tool_grammar(
     repeat = f'("\\n" call){{0,{MAX_CALLS - 1}}}' if parallel else ""
     calls = f"call {repeat}"
     if form == "markers":
-        calls = f"{_literal(CALLS_BEGIN)} call {repeat} {_literal(CALLS_END)}"
+        begin, end = (_marker(t, token_names) for t in (CALLS_BEGIN, CALLS_END))
+        calls = f"{begin} call {repeat} {end}"
     start = "calls"
     if otherwise is not None:
         if otherwise.kind not in ("json_object", "json_schema"):
@@ -70,11 +70,18 @@ def tool_grammar(
 
 def _call(name: str, form: Form, number: int, token_names: Collection[str]) -> str:
     if form == "tags":
-        begin, end = (t if t in token_names else _literal(t) for t in (TAG_BEGIN, TAG_END))
+        begin, end = (_marker(t, token_names) for t in (TAG_BEGIN, TAG_END))
         opened = _literal(f'\n{{"name": {json.dumps(name)}, "arguments": ')
         return f"{begin} {opened} args_{number} {_literal('}' + chr(10))} {end}"
-    opened = _literal(f"{CALL_BEGIN}function{CALL_SEP}{name}\n```json\n")
-    return f"{opened} args_{number} {_literal(chr(10) + '```' + CALL_END)}"
+    begin, sep, end = (_marker(t, token_names) for t in (CALL_BEGIN, CALL_SEP, CALL_END))
+    opened = _literal(f"{name}\n```json\n")
+    closed = _literal("\n```")
+    return f'{begin} "function" {sep} {opened} args_{number} {closed} {end}'
+
+
+def _marker(text: str, token_names: Collection[str]) -> str:
+    """A marker by the name of its token, or as text where it has none."""
+    return text if text in token_names else _literal(text)
 
 
 def _literal(text: str) -> str:

@@ -3,6 +3,9 @@
 Read are DeepSeek's markers (in the spellings that models produce), JSON between ``<tool_call>``
 tags, and an answer that is nothing but the JSON of calls, fenced or not, as small distills write
 it. What turns out to be no call of a known function is passed on as text, unchanged.
+
+A marker that is one token of the vocabulary counts only as that token. Inside the parser a lone
+surrogate, which no text of a model holds, stands for it.
 """
 
 from __future__ import annotations
@@ -11,33 +14,65 @@ import re
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from pyinfer.text.json_scanner import JsonScanner
 from pyinfer.text.stop import longest_tail
+from pyinfer.text.tags import (
+    CALL_BEGIN,
+    CALL_END,
+    CALL_SEP,
+    CALLS_BEGIN,
+    CALLS_END,
+    OUTPUTS_BEGIN,
+    TAG_BEGIN,
+    TAG_END,
+    Tag,
+)
 from pyinfer.text.tool_json import calls_in_json, is_object
-from pyinfer.text.tool_prompt import TAG_BEGIN, TAG_END
 
 _MAX_HEADER = 200  # characters between a call's first marker and its arguments
 
 
-def _spellings(word: str) -> list[str]:
-    """A marker as published, and as models misspell it."""
-    gaps = ("▁", "_", " ", "\\_")
-    return [
-        f"<{bar}{word.replace(' ', gap)}{bar}>" for bar, gap in product(("｜", "|"), gaps)
-    ]  # fmt: skip
+_MARKERS = (CALLS_BEGIN, CALL_BEGIN, CALL_SEP, CALL_END, CALLS_END, OUTPUTS_BEGIN)
+_STAND_INS = {
+    tag: chr(0xD800 + number) for number, tag in enumerate((*_MARKERS, TAG_BEGIN, TAG_END))
+}
+_RESTORE = {ord(char): tag for tag, char in _STAND_INS.items()}
 
 
-_CALLS = _spellings("tool calls begin")
-_CALL = _spellings("tool call begin")
-_OPENERS = (*_CALLS, *_CALL, TAG_BEGIN)
-_ENDS = (*_spellings("tool calls end"), *_spellings("tool outputs begin"))
-_CALL_ENDS = tuple(_spellings("tool call end"))
-_BAR, _GAP = r"[｜|]", r"(?:▁|_| |\\_)"
-_HEADER = re.compile(
-    rf"\s*(?:\w*<{_BAR}tool{_GAP}sep{_BAR}>)?\s*(?P<name>[A-Za-z0-9_.-]+)\s*(?:```(?:json)?)?\s*(?=\{{)"
-)
+class _Spellings:
+    """How markers look in the parser's buffer, for a vocabulary with some of them as tokens.
+
+    A marker that is no token counts as published and as models misspell it.
+    """
+
+    def __init__(self, tokens: frozenset[str]) -> None:
+        self._tokens = tokens
+        self.calls = self._all(CALLS_BEGIN)
+        self.call = self._all(CALL_BEGIN)
+        self.tag_begin, self.tag_end = self._all(TAG_BEGIN)[0], self._all(TAG_END)[0]
+        self.openers = (*self.calls, *self.call, self.tag_begin)
+        self.ends = (*self._all(CALLS_END), *self._all(OUTPUTS_BEGIN))
+        self.call_ends = self._all(CALL_END)
+        sep = "|".join(map(re.escape, self._all(CALL_SEP)))
+        self.header = re.compile(
+            rf"\s*(?:\w*(?:{sep}))?\s*(?P<name>[A-Za-z0-9_.-]+)\s*(?:```(?:json)?)?\s*(?=\{{)"
+        )
+
+    def _all(self, marker: str) -> tuple[str, ...]:
+        if marker in self._tokens:
+            return (_STAND_INS[marker],)
+        if "｜" not in marker:
+            return (marker,)
+        gaps = ("▁", "_", " ", "\\_")
+        return tuple(
+            marker.replace("｜", bar).replace("▁", gap) for bar, gap in product(("｜", "|"), gaps)
+        )
+
+
+_spellings = lru_cache(maxsize=16)(_Spellings)
 _FENCE = re.compile(r"\s*(?:```(?:json)?\s*)?")
 # How the JSON of a call, or of a list of them, begins; and what may still become that.
 _JSON_START = re.compile(r"(?:\[\s*)?\{\s*\"")
@@ -102,11 +137,19 @@ class ToolCallParser:
     enforced : bool
         A grammar makes the calls well formed, so their arguments are passed on as they come.
         Otherwise a call is passed on when it is complete and its arguments are a JSON object.
+    tokens : collection of str
+        Markers that are one token: they come as :class:`~pyinfer.text.tags.Tag`.
     """
 
     def __init__(
-        self, names: Collection[str], *, parallel: bool = True, enforced: bool = False
+        self,
+        names: Collection[str],
+        *,
+        parallel: bool = True,
+        enforced: bool = False,
+        tokens: Collection[str] = (),
     ) -> None:
+        self._marks = _spellings(frozenset(_STAND_INS).intersection(tokens))
         self._names = frozenset(names)
         self._parallel = parallel
         self._enforced = enforced
@@ -127,7 +170,7 @@ class ToolCallParser:
 
     def push(self, text: str) -> list[ToolEvent]:
         """Take more text and return what is settled, in order."""
-        self._buffer += text
+        self._buffer += _STAND_INS.get(text, text) if isinstance(text, Tag) else text
         return self._run()
 
     def finish(self) -> list[ToolEvent]:
@@ -150,7 +193,7 @@ class ToolCallParser:
 
     def _pass_on(self, text: str) -> None:
         if text:
-            self._events.append(ToolText(text))
+            self._events.append(ToolText(text.translate(_RESTORE)))
 
     def _read_start(self) -> bool:
         """At the start: may the answer be nothing but JSON?"""
@@ -172,11 +215,12 @@ class ToolCallParser:
     def _read_text(self) -> bool:
         """Pass text on up to the first marker."""
         found = min(
-            ((at, -len(o), o) for o in _OPENERS if (at := self._buffer.find(o)) >= 0), default=None
+            ((at, -len(o), o) for o in self._marks.openers if (at := self._buffer.find(o)) >= 0),
+            default=None,
         )
         if found is None:
             # White space before a marker is not part of the answer, so it waits, too.
-            keep = 0 if self._ended else longest_tail(self._buffer, _OPENERS)
+            keep = 0 if self._ended else longest_tail(self._buffer, self._marks.openers)
             body = self._buffer[: len(self._buffer) - keep]
             settled = len(body if self._ended else body.rstrip())
             self._pass_on(self._buffer[:settled])
@@ -187,32 +231,33 @@ class ToolCallParser:
         self._raw = self._buffer[len(self._buffer[:at].rstrip()) : at]
         self._buffer = self._buffer[at:]
         self._take(len(opener))
-        if opener == TAG_BEGIN:
+        if opener == self._marks.tag_begin:
             self._begin_json(self._read_tagged_json)
         else:
-            self._step = self._read_between if opener in _CALLS else self._read_header
+            self._step = self._read_between if opener in self._marks.calls else self._read_header
         return True
 
     def _read_between(self) -> bool:
         """Between calls: another one, the end, or text."""
         self._take(len(self._buffer) - len(self._buffer.lstrip()))
-        if self._leads_with(_ENDS):
+        if self._leads_with(self._marks.ends):
             self._step = self._drop
             return True
-        found = self._leads_with((*_CALL, TAG_BEGIN))
+        openers = (*self._marks.call, self._marks.tag_begin)
+        found = self._leads_with(openers)
         if found:
             self._take(len(found))
             self._step = self._read_header
-            if found == TAG_BEGIN:
+            if found == self._marks.tag_begin:
                 self._begin_json(self._read_tagged_json)
             return True
-        if self._undecided((*_ENDS, *_CALL, TAG_BEGIN)):
+        if self._undecided((*self._marks.ends, *openers)):
             return False
         return self._no_call()
 
     def _read_header(self) -> bool:
         """The name of the function, up to the arguments."""
-        found = _HEADER.match(self._buffer, 0, _MAX_HEADER)
+        found = self._marks.header.match(self._buffer, 0, _MAX_HEADER)
         if found is None:
             if len(self._buffer) >= _MAX_HEADER or self._ended:
                 return self._no_call()
@@ -253,7 +298,7 @@ class ToolCallParser:
                 self._buffer = ""
             return False
         if not self._enforced:
-            if not is_object(arguments):
+            if not is_object(arguments.translate(_RESTORE)):
                 return self._no_call()
             self._start_call(self._name)
             self._argue(arguments)
@@ -267,8 +312,12 @@ class ToolCallParser:
         rest = self._buffer[found.end() if found else 0 :]
         if not self._ended and (len(rest) < 1 or self._buffer.strip() in ("`", "``")):
             return False
-        marker = next((m for m in _CALL_ENDS if rest.startswith(m)), "")
-        if not marker and not self._ended and any(m.startswith(rest) for m in _CALL_ENDS):
+        marker = next((m for m in self._marks.call_ends if rest.startswith(m)), "")
+        if (
+            not marker
+            and not self._ended
+            and any(m.startswith(rest) for m in self._marks.call_ends)
+        ):
             return False
         self._buffer = rest[len(marker) :]
         self._step = self._read_between
@@ -286,7 +335,7 @@ class ToolCallParser:
 
     def _accept_json(self, text: str, then: Callable[[], bool]) -> bool:
         """Take the calls that a JSON value spells, or pass it on as text."""
-        calls = calls_in_json(text, self._names)
+        calls = calls_in_json(text.translate(_RESTORE), self._names)
         if not calls:
             return self._no_call()
         for name, arguments in calls if self._parallel else calls[:1]:
@@ -298,9 +347,10 @@ class ToolCallParser:
 
     def _read_tag_end(self) -> bool:
         body = self._buffer.lstrip()
-        if not self._ended and TAG_END.startswith(body) and body != TAG_END:
+        end = self._marks.tag_end
+        if not self._ended and end.startswith(body) and body != end:
             return False
-        self._buffer = body.removeprefix(TAG_END)
+        self._buffer = body.removeprefix(end)
         self._step = self._read_between
         return True
 
@@ -333,5 +383,6 @@ class ToolCallParser:
 
     def _argue(self, text: str) -> None:
         if text:
+            text = text.translate(_RESTORE)
             self._started[-1][2].append(text)
             self._events.append(ToolArguments(len(self._started) - 1, text))

@@ -30,13 +30,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pyinfer.errors import RequestError
+from pyinfer.text.tags import (
+    CALL_BEGIN,
+    CALL_END,
+    CALL_SEP,
+    CALLS_BEGIN,
+    CALLS_END,
+    TAG_BEGIN,
+    TAG_END,
+)
 
 MAX_TOOLS = 128
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-
-CALLS_BEGIN, CALLS_END = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"
-CALL_BEGIN, CALL_SEP, CALL_END = "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>"
-TAG_BEGIN, TAG_END = "<tool_call>", "</tool_call>"
 
 # "markers" is DeepSeek's form, "tags" is JSON between <tool_call> and </tool_call>.
 Form = Literal["markers", "tags"]

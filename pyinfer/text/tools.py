@@ -8,16 +8,18 @@ from typing import Any
 
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.grammar import Grammar
-from pyinfer.text.grammar_matcher import TOOL_MARKERS
+from pyinfer.text.tags import (
+    CALL_END,
+    CALL_TAGS,
+    CALLS_END,
+    RESULT_TAGS,
+    TAG_BEGIN,
+    TAG_END,
+)
 from pyinfer.text.tokenizer import Tokenizer
 from pyinfer.text.tool_grammar import tool_grammar
 from pyinfer.text.tool_parser import ToolCallParser
 from pyinfer.text.tool_prompt import (
-    CALL_END,
-    CALLS_BEGIN,
-    CALLS_END,
-    TAG_BEGIN,
-    TAG_END,
     Form,
     Tool,
     add_to_system,
@@ -26,9 +28,6 @@ from pyinfer.text.tool_prompt import (
     read_tools,
     tool_error,
 )
-
-# Behind these, a model that goes on would invent the results of its calls.
-_RESULT_MARKERS = ("<｜tool▁outputs▁begin｜>", "<｜tool▁output▁begin｜>", "<tool_response>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +105,14 @@ class ToolPlan:
         ends: tuple[str, ...] = (CALLS_END,)
         if not self.parallel:
             ends += (CALL_END, TAG_END)
-        return ends + _RESULT_MARKERS
+        return ends + RESULT_TAGS
 
     def parser(self) -> ToolCallParser:
         """A reader of one answer's content."""
         names = [tool.name for tool in self.tools]
-        return ToolCallParser(names, parallel=self.parallel, enforced=self.required)
+        return ToolCallParser(
+            names, parallel=self.parallel, enforced=self.required, tokens=self.token_names
+        )
 
 
 def plan_tools(
@@ -155,17 +156,14 @@ def plan_tools(
         return None
     return ToolPlan(
         tools=tuple(known),
-        form=_form(template, tokenizer),
+        form=_form(template),
         described_by_template=template.describes_tools,
         required=required,
         parallel=parallel,
-        token_names=frozenset(TOOL_MARKERS & tokenizer.added_tokens.keys()),
+        token_names=CALL_TAGS & tokenizer.tags.keys(),
     )
 
 
-def _form(template: ChatTemplate, tokenizer: Tokenizer) -> Form:
+def _form(template: ChatTemplate) -> Form:
     """The form that the model knows from its template."""
-    # Markers that are tokens are hidden from text, so calls in that form could not be read.
-    if TAG_BEGIN in template.source or CALLS_BEGIN in tokenizer.added_tokens:
-        return "tags"
-    return "markers"
+    return "tags" if TAG_BEGIN in template.source else "markers"

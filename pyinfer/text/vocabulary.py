@@ -15,7 +15,8 @@ from tokenizers import AddedToken, models
 from tokenizers import Tokenizer as Backend
 
 from pyinfer.errors import ModelFormatError
-from pyinfer.text.byte_alphabet import BYTE_CHAR_SET, BYTE_CHARS
+from pyinfer.text.byte_alphabet import BYTE_CHAR_SET, BYTE_CHARS, bytes_to_piece
+from pyinfer.text.tags import ALL_TAGS
 
 T = TypeVar("T")
 
@@ -80,6 +81,11 @@ class Vocabulary:
         """One more than the last id that stands for text."""
         last = max(max(self.pieces.values()), self.added[-1].id if self.added else 0)
         return last + 1
+
+    def token_named(self, text: str) -> int | None:
+        """The id of the token that stands for exactly ``text``, whatever its type."""
+        added = next((piece.id for piece in self.added if piece.content == text), None)
+        return self.pieces.get(bytes_to_piece(text.encode())) if added is None else added
 
     def build(self, template: Backend) -> Backend:
         """Put model and added tokens into ``template``, which has the normalizer and the rest."""
@@ -190,6 +196,16 @@ class Vocabulary:
                     f"special token {piece.content[:80]!r} can be spelled by ordinary text"
                 )
         self.control = frozenset(p.id for p in self.added if p.content not in spelled)
+
+
+def lost_tags(tokens: Iterable[str], merges: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Tags among ``tokens`` that no text becomes, because no merge leads to them.
+
+    A model that has them was trained with them as whole tokens, so they are read as such even
+    where the file lists them as ordinary or unused ones.
+    """
+    found = ALL_TAGS.intersection(tokens)
+    return found.difference(left + right for left, right in merges) if found else found
 
 
 def package_call(call: Callable[[], T], what: str) -> T:

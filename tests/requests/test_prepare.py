@@ -18,7 +18,7 @@ from pyinfer.requests.prompts import build_prompt
 from pyinfer.requests.spec import GenerateSpec, ServedModel
 from pyinfer.store.details import read_details
 from pyinfer.text.chat_template import ChatTemplate
-from pyinfer.text.reasoning import OPEN_TAG
+from pyinfer.text.tags import OPEN_TAG
 
 LIMITS = EngineLimits(512, 512, 2048)
 

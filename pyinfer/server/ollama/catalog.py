@@ -17,7 +17,7 @@ from pyinfer.store.details import ModelDetails, read_details
 from pyinfer.store.model_settings import ModelSettings
 from pyinfer.store.names import DEFAULT_TAG
 from pyinfer.text.folder_tokenizer import read_chat_template
-from pyinfer.text.reasoning import CLOSE_TAG
+from pyinfer.text.tags import CLOSE_TAG
 
 
 @dataclass(frozen=True, slots=True)
