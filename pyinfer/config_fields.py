@@ -132,3 +132,32 @@ class Fields:
                     key, f"a token id below the vocabulary size {vocab_size}, or a list"
                 )
         return tuple(sorted(set(ids)))
+
+
+def kv_heads(fields: Fields, key: str, n_heads: int) -> int:
+    """Return the number of key/value heads, a divisor of the query heads and by default as many."""
+    n_kv_heads = fields.integer(key, 1, n_heads, n_heads)
+    if n_heads % n_kv_heads:
+        raise fields.fail(key, f"a divisor of the {n_heads} attention heads")
+    return n_kv_heads
+
+
+def head_size(fields: Fields, key: str, hidden_size: int, n_heads: int) -> int:
+    """Return the values per head, an even number; by default the width over the heads."""
+    if not fields.present(key):
+        if hidden_size % n_heads:
+            raise ModelFormatError(
+                f"{fields.source}: hidden size {hidden_size} is no multiple of the {n_heads} "
+                f"attention heads, and {key} is missing"
+            )
+        head_dim = hidden_size // n_heads
+        if head_dim > MAX_HEAD_DIM or head_dim % 2:
+            raise ModelFormatError(
+                f"{fields.source}: hidden size {hidden_size} over {n_heads} attention heads gives "
+                f"a head size of {head_dim}, expected an even number up to {MAX_HEAD_DIM}"
+            )
+        return head_dim
+    head_dim = fields.integer(key, 2, MAX_HEAD_DIM)
+    if head_dim % 2:
+        raise fields.fail(key, "even, because rotary positions turn pairs")
+    return head_dim

@@ -124,11 +124,12 @@ def _yarn(
     )
 
 
-def gguf_scaling(fields: Fields, max_position: int) -> YarnScaling | None:
-    prefix = "qwen2.rope.scaling"
+def gguf_scaling(fields: Fields, own: str, max_position: int) -> YarnScaling | None:
+    """Read the scaling of the architecture whose keys begin with ``own``."""
+    prefix = f"{own}rope.scaling"
     # A factor without a type means linear scaling; 0 means none, as in llama.cpp.
     factor = fields.number(f"{prefix}.factor", 0, MAX_ROPE_FACTOR, 0.0)
-    factor = factor or fields.number("qwen2.rope.scale_linear", 0, MAX_ROPE_FACTOR, 0.0)
+    factor = factor or fields.number(f"{own}rope.scale_linear", 0, MAX_ROPE_FACTOR, 0.0)
     kind = fields.text(f"{prefix}.type", "linear")
     if kind == "none" or (kind == "linear" and factor in (0.0, 1.0)):
         return None

@@ -1,8 +1,10 @@
 """Random checkpoints for tests: Hugging Face folders and GGUF files, written without pyinfer.
 
-A config is the object of a ``config.json``. Weights are float32 arrays under Hugging Face names.
-The writers return the weights as a reader sees them, that is after rounding to the stored format,
-so that an outside implementation can be given exactly the same numbers. From a test module::
+Only names and shapes of tensors are pyinfer's own, which ``tests/model/test_tensors.py`` compares
+with those of others. A config is the object of a ``config.json``. Weights are float32 arrays under
+Hugging Face names. The writers return the weights as a reader sees them, that is after rounding to
+the stored format, so that an outside implementation can be given exactly the same numbers. From a
+test module::
 
     from ..checkpoints import random_config, write_folder, write_gguf
 """
@@ -18,6 +20,8 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
+from pyinfer.model.registry import architecture, read_hf_config
+
 from .vocabulary import (
     BOS_ID,
     EOS_ID,
@@ -29,24 +33,10 @@ from .vocabulary import (
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
-_GGUF_NAMES = {
-    "model.embed_tokens.weight": "token_embd.weight",
-    "model.norm.weight": "output_norm.weight",
-    "lm_head.weight": "output.weight",
-    "input_layernorm.weight": "attn_norm.weight",
-    "post_attention_layernorm.weight": "ffn_norm.weight",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
-
 
 def random_config(
     *,
+    arch: str = "qwen2",
     hidden: int = 64,
     layers: int = 2,
     heads: int = 4,
@@ -58,10 +48,10 @@ def random_config(
     yarn: Mapping[str, Any] | None = None,
     **extra: Any,
 ) -> dict[str, Any]:
-    """Return a valid Qwen2 ``config.json`` object with small sizes; ``extra`` adds or replaces."""
+    """Return a valid ``config.json`` object with small sizes; ``extra`` adds or replaces."""
     config: dict[str, Any] = {
-        "architectures": ["Qwen2ForCausalLM"],
-        "model_type": "qwen2",
+        "architectures": [architecture(arch).hf_class],
+        "model_type": arch,
         "hidden_act": "silu",
         "hidden_size": hidden,
         "intermediate_size": intermediate,
@@ -88,30 +78,7 @@ def random_config(
 
 def tensor_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of every weight of the config."""
-    d, f, v = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
-    heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
-    k = config.get("head_dim") or d // heads
-    layer: dict[str, tuple[int, ...]] = {
-        "input_layernorm.weight": (d,),
-        "self_attn.q_proj.weight": (heads * k, d),
-        "self_attn.q_proj.bias": (heads * k,),
-        "self_attn.k_proj.weight": (kv_heads * k, d),
-        "self_attn.k_proj.bias": (kv_heads * k,),
-        "self_attn.v_proj.weight": (kv_heads * k, d),
-        "self_attn.v_proj.bias": (kv_heads * k,),
-        "self_attn.o_proj.weight": (d, heads * k),
-        "post_attention_layernorm.weight": (d,),
-        "mlp.gate_proj.weight": (f, d),
-        "mlp.up_proj.weight": (f, d),
-        "mlp.down_proj.weight": (d, f),
-    }
-    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (v, d)}
-    for i in range(config["num_hidden_layers"]):
-        shapes |= {f"model.layers.{i}.{name}": shape for name, shape in layer.items()}
-    shapes["model.norm.weight"] = (d,)
-    if not config["tie_word_embeddings"]:
-        shapes["lm_head.weight"] = (v, d)
-    return shapes
+    return architecture(config["model_type"]).tensors.shapes(read_hf_config(config))
 
 
 def random_weights(config: Mapping[str, Any], seed: int = 0) -> Weights:
@@ -234,40 +201,38 @@ def _write_tokenizer(path: Path, vocab_size: int) -> None:
         (path / name).write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
-def gguf_tensor_name(name: str) -> str:
+def gguf_tensor_name(config: Mapping[str, Any], name: str) -> str:
     """Return the GGUF name of a Hugging Face tensor."""
-    if name.startswith("model.layers."):
-        _, _, index, rest = name.split(".", 3)
-        for old, new in _GGUF_NAMES.items():
-            rest = rest.replace(old, new)
-        return f"blk.{index}.{rest}"
-    return _GGUF_NAMES[name]
+    found = architecture(config["model_type"]).tensors.gguf_name(name)
+    assert found is not None
+    return found
 
 
 def gguf_metadata(config: Mapping[str, Any], vocabulary: bool = True) -> dict[str, Any]:
     """Return the metadata that llama.cpp's converter writes for this config."""
+    own = config["model_type"]
     heads = config["num_attention_heads"]
     metadata: dict[str, Any] = {
         "general.name": "random",
         "general.quantization_version": 2,
-        "qwen2.block_count": config["num_hidden_layers"],
-        "qwen2.context_length": config["max_position_embeddings"],
-        "qwen2.embedding_length": config["hidden_size"],
-        "qwen2.feed_forward_length": config["intermediate_size"],
-        "qwen2.attention.head_count": heads,
-        "qwen2.attention.head_count_kv": config["num_key_value_heads"],
-        "qwen2.rope.freq_base": float(config["rope_theta"]),
-        "qwen2.attention.layer_norm_rms_epsilon": float(config["rms_norm_eps"]),
+        f"{own}.block_count": config["num_hidden_layers"],
+        f"{own}.context_length": config["max_position_embeddings"],
+        f"{own}.embedding_length": config["hidden_size"],
+        f"{own}.feed_forward_length": config["intermediate_size"],
+        f"{own}.attention.head_count": heads,
+        f"{own}.attention.head_count_kv": config["num_key_value_heads"],
+        f"{own}.rope.freq_base": float(config["rope_theta"]),
+        f"{own}.attention.layer_norm_rms_epsilon": float(config["rms_norm_eps"]),
     }
     head_dim = config.get("head_dim")
     if head_dim is not None and head_dim != config["hidden_size"] // heads:
-        metadata["qwen2.attention.key_length"] = head_dim
-        metadata["qwen2.attention.value_length"] = head_dim
+        metadata[f"{own}.attention.key_length"] = head_dim
+        metadata[f"{own}.attention.value_length"] = head_dim
     yarn = config.get("rope_scaling")
     if yarn:
-        metadata["qwen2.rope.scaling.type"] = "yarn"
-        metadata["qwen2.rope.scaling.factor"] = float(yarn["factor"])
-        metadata["qwen2.rope.scaling.original_context_length"] = yarn[
+        metadata[f"{own}.rope.scaling.type"] = "yarn"
+        metadata[f"{own}.rope.scaling.factor"] = float(yarn["factor"])
+        metadata[f"{own}.rope.scaling.original_context_length"] = yarn[
             "original_max_position_embeddings"
         ]
     if vocabulary:
@@ -308,7 +273,7 @@ def write_gguf(
     replaces keys. ``split_tensors`` makes a split model with so many tensors per file.
     """
     source = random_weights(config, seed) if weights is None else weights
-    writer = gguf.GGUFWriter(path, "qwen2", split_max_tensors=split_tensors)
+    writer = gguf.GGUFWriter(path, config["model_type"], split_max_tensors=split_tensors)
     add_metadata(writer, gguf_metadata(config, vocabulary) | dict(metadata or {}))
     stored: Weights = {}
     for name, values in source.items():
@@ -316,7 +281,7 @@ def write_gguf(
         qtype = gguf.GGMLQuantizationType[kind.upper()]
         raw = gguf.quants.quantize(values, qtype)
         stored[name] = gguf.quants.dequantize(raw, qtype).astype(np.float32)
-        writer.add_tensor(gguf_tensor_name(name), raw, raw_dtype=qtype)
+        writer.add_tensor(gguf_tensor_name(config, name), raw, raw_dtype=qtype)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

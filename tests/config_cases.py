@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pyinfer.config import ModelConfig
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
+from pyinfer.model.registry import read_hf_config
 
 from .checkpoints import random_config
 
@@ -30,4 +31,4 @@ json_values = st.recursive(
 def read(**changes: Any) -> ModelConfig:
     """Read the small config with changes; the value DELETE leaves a key out."""
     data = random_config(**changes)
-    return ModelConfig.from_hf({k: v for k, v in data.items() if v is not DELETE})
+    return read_hf_config({k: v for k, v in data.items() if v is not DELETE})

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pyinfer import config_fields as limits
 from pyinfer.config import GenerationDefaults, ModelConfig, YarnScaling
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
+from pyinfer.model.registry import read_gguf_config
 
 from .checkpoints import gguf_metadata, random_config
 from .config_cases import DELETE, REFUSED, WRONG_TYPES, json_values, read
@@ -26,7 +27,7 @@ def gguf_keys() -> dict[str, Any]:
 
 def read_gguf(**changes: Any) -> ModelConfig:
     data = gguf_keys() | {key.replace("__", "."): value for key, value in changes.items()}
-    return ModelConfig.from_gguf({k: v for k, v in data.items() if v is not DELETE})
+    return read_gguf_config({k: v for k, v in data.items() if v is not DELETE})
 
 
 def test_gguf_config() -> None:
@@ -35,26 +36,26 @@ def test_gguf_config() -> None:
     assert read_gguf(qwen2__attention__key_length=32).head_dim == 32
     assert read_gguf(tokenizer__ggml__tokens=DELETE, qwen2__vocab_size=400).vocab_size == 400
     metadata = gguf_keys()
-    assert ModelConfig.from_gguf(metadata, vocab_rows=352, tie_embeddings=True).vocab_size == 352
+    assert read_gguf_config(metadata, vocab_rows=352, tie_embeddings=True).vocab_size == 352
     with pytest.raises(ModelFormatError, match="at most 300"):
-        ModelConfig.from_gguf(metadata, vocab_rows=300)
+        read_gguf_config(metadata, vocab_rows=300)
     with pytest.raises(ModelFormatError, match="embedding has 0 rows"):
-        ModelConfig.from_gguf(metadata, vocab_rows=0)
+        read_gguf_config(metadata, vocab_rows=0)
     with pytest.raises(ModelFormatError, match=r"qwen2\.vocab_size"):
-        ModelConfig.from_gguf(metadata | {"qwen2.vocab_size": 321}, vocab_rows=320)
+        read_gguf_config(metadata | {"qwen2.vocab_size": 321}, vocab_rows=320)
 
 
 def test_gguf_vocabulary_size() -> None:
     metadata = gguf_keys()
-    assert ModelConfig.from_gguf(metadata, vocab_rows=320).vocab_size == 320
+    assert read_gguf_config(metadata, vocab_rows=320).vocab_size == 320
     bare = metadata | {"tokenizer.ggml.tokens": None}
     for rows in (1, limits.MAX_VOCAB):
-        assert ModelConfig.from_gguf(bare, vocab_rows=rows).vocab_size == rows
+        assert read_gguf_config(bare, vocab_rows=rows).vocab_size == rows
     with pytest.raises(ModelFormatError, match="embedding has 1048577 rows"):
-        ModelConfig.from_gguf(bare, vocab_rows=limits.MAX_VOCAB + 1)
+        read_gguf_config(bare, vocab_rows=limits.MAX_VOCAB + 1)
     for tokens in ("<s>", 7, np.array([1, 2])):
         with pytest.raises(ModelFormatError, match=r"tokens must be an array of strings"):
-            ModelConfig.from_gguf(metadata | {"tokenizer.ggml.tokens": tokens})
+            read_gguf_config(metadata | {"tokenizer.ggml.tokens": tokens})
 
 
 def test_gguf_window_over_the_whole_context() -> None:
@@ -100,7 +101,7 @@ def test_gguf_rope_scaling() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"general__architecture": "llama"},
+        {"general__architecture": "gpt2"},
         {"qwen2__attention__value_length": 32},
         {"qwen2__rope__dimension_count": 8},
         {"qwen2__attention__sliding_window": 1024},
@@ -135,7 +136,7 @@ def test_wrong_gguf_integers(key: str) -> None:
 def test_any_metadata_gives_a_config_or_a_typed_error(changes: dict[str, Any]) -> None:
     metadata = gguf_keys() | changes
     try:
-        config = ModelConfig.from_gguf(metadata)
+        config = read_gguf_config(metadata)
         GenerationDefaults.from_gguf(metadata, config.vocab_size)
     except REFUSED:
         pass

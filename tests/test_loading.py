@@ -26,7 +26,7 @@ def test_importing_the_package_is_light() -> None:
     code = (
         "import sys, pyinfer\n"
         "assert 'numpy' not in sys.modules, 'numpy was imported'\n"
-        "from pyinfer.checkpoint.names import hf_name\n"
+        "from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES\n"
         "assert callable(pyinfer.load)\n"
         "assert pyinfer.LLM.__name__ == 'LLM'\n"
         "assert set(pyinfer.__all__) <= set(dir(pyinfer))\n"

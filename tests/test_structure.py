@@ -246,6 +246,15 @@ def test_packages_do_not_pass_names_on() -> None:
     assert set(full) <= surfaces
 
 
+def test_names_of_tensors_are_spelled_by_the_models_alone() -> None:
+    pattern = re.compile(r"(?:self_attn|mlp)\.\w+_proj|lm_head\.weight|embed_tokens\.weight")
+    outside = [path for path in MODULES if layer(path) != "model"]
+    allowed = {"pyinfer/checkpoint/formats.py"}  # an example in a docstring
+    assert {name(path) for path in outside if pattern.search(text(path))} <= allowed
+    for once in ("lm_head.weight", "embed_tokens.weight"):
+        assert sum(text(path).count(once) for path in MODULES) == 1
+
+
 def test_annotations_are_lazy() -> None:
     wrong = []
     for path in PYTHON:

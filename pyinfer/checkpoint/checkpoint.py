@@ -13,7 +13,6 @@ from pyinfer.checkpoint.formats import FLOATS, RUNS, TensorInfo
 from pyinfer.checkpoint.gguf_shards import open_gguf
 from pyinfer.checkpoint.json_file import read_json_object
 from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
-from pyinfer.checkpoint.names import expected_shapes, gguf_name, hf_name, is_harmless
 from pyinfer.checkpoint.safetensors import INDEX, SINGLE, StoredTensor, open_folder_tensors
 from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.config import GenerationDefaults, ModelConfig
@@ -23,6 +22,12 @@ from pyinfer.errors import (
     ModelUnsupportedError,
     StoreIOError,
 )
+from pyinfer.model.registry import (
+    architecture,
+    gguf_architecture,
+    read_hf_config,
+)
+from pyinfer.model.tensors import EMBEDDING, HEAD, is_harmless
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _NO_VOCABULARY = ("none", "no_vocab")
@@ -135,6 +140,12 @@ class Checkpoint:
         file, offset = self._offsets[name]
         return str(file.path), offset
 
+    def gguf_name(self, name: str) -> str:
+        """Return the name that a tensor has, or would have, in a GGUF file."""
+        found = architecture(self.config.architecture).tensors.gguf_name(name)
+        assert found is not None, name  # names outside the table are refused when it is opened
+        return found
+
     def tokenizer_source(self) -> TokenizerSource | None:
         """Return where the tokenizer is, or None for a model without one (token ids only)."""
         return self._tokenizer
@@ -205,6 +216,17 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     return _open_gguf(path)
 
 
+def check_config(data: Mapping[str, Any], name: str) -> None:
+    """Raise if a model with this object in its ``config.json`` would not run.
+
+    Raises
+    ------
+    ModelFormatError, ModelUnsupportedError
+        As :func:`open_checkpoint`.
+    """
+    read_hf_config(data, name=name)
+
+
 def _pickle_error(name: str) -> ModelUnsupportedError:
     return ModelUnsupportedError(
         f"{name}: a pickle file, which can run any code when it is read, is never opened",
@@ -230,7 +252,7 @@ def _open_folder(folder: Path) -> Checkpoint:
             f"{folder.name}: no weights: neither {SINGLE} nor {INDEX} is there", hint=hint
         )
     data = read_json_object(folder / "config.json", MAX_CONFIG_BYTES)
-    config = ModelConfig.from_hf(data, name=folder.resolve().name)
+    config = read_hf_config(data, name=folder.resolve().name)
     sampling = None
     if "generation_config.json" in names:
         sampling = read_json_object(folder / "generation_config.json", MAX_CONFIG_BYTES)
@@ -249,19 +271,20 @@ def _open_gguf(path: Path) -> Checkpoint:
     parts = open_gguf(path)
     try:
         metadata = parts[0].metadata
+        found = gguf_architecture(metadata)
         stored: dict[str, StoredTensor] = {}
         for part in parts:
             for t in part.tensors.values():
                 # A foreign name keeps a mark, so that it cannot pass for a canonical one.
-                name = hf_name(t.name) or f"gguf:{t.name}"
+                name = found.tensors.hf_name(t.name) or f"gguf:{t.name}"
                 stored[name] = StoredTensor(
                     t.name, t.dtype, t.shape, part.file, t.offset, t.n_bytes
                 )
-        embedding = stored.get("model.embed_tokens.weight")
-        config = ModelConfig.from_gguf(
+        embedding = stored.get(EMBEDDING)
+        config = found.read_gguf(
             metadata,
             vocab_rows=embedding.shape[0] if embedding and len(embedding.shape) == 2 else None,
-            tie_embeddings="lm_head.weight" not in stored,
+            tie_embeddings=HEAD not in stored,
             name=path.stem,
         )
         generation = GenerationDefaults.from_gguf(metadata, config.vocab_size)
@@ -291,12 +314,13 @@ def _check_tensors(
     config: ModelConfig, stored: Mapping[str, StoredTensor]
 ) -> dict[str, TensorInfo]:
     """Compare what the files hold with what the config implies; return the needed tensors."""
-    expected = expected_shapes(config)
+    table = architecture(config.architecture).tensors
+    expected = table.shapes(config)
     for name, shape in expected.items():
         tensor = stored.get(name)
         if tensor is None:
             raise ModelFormatError(
-                f"tensor {name!r} ({gguf_name(name)} in GGUF) of shape {shape} is missing",
+                f"tensor {name!r} ({table.gguf_name(name)} in GGUF) of shape {shape} is missing",
                 hint=f"the config asks for {config.n_layers} layers",
             )
         if tensor.shape != shape:
@@ -306,7 +330,7 @@ def _check_tensors(
             )
     _check_formats({name: stored[name] for name in expected})
     for name, tensor in stored.items():
-        tied_head = name == "lm_head.weight" and config.tie_embeddings
+        tied_head = name == HEAD and config.tie_embeddings
         if name not in expected and not tied_head and not is_harmless(name):
             raise ModelUnsupportedError(
                 f"{tensor.file.name}: tensor {tensor.name[:80]!r} is not part of a "

@@ -21,6 +21,7 @@ from pyinfer.machine import ThreadChoice, available_memory, default_threads
 from pyinfer.model.model import Model, StepLimits, cache_block_bytes
 from pyinfer.model.registry import architecture
 from pyinfer.model.step import BLOCK_TOKENS
+from pyinfer.model.tensors import EMBEDDING, HEAD
 from pyinfer.quant.plan import Plan, plan_folder, plan_gguf
 
 _LOG = logging.getLogger("pyinfer")
@@ -230,7 +231,7 @@ def _plan(checkpoint: Checkpoint, dtype: str | None) -> Plan:
     }
     if checkpoint.kind == "gguf":
         return plan_gguf(matrices, dtype)
-    return plan_folder(matrices, dtype)
+    return plan_folder(matrices, dtype, sensitive=(EMBEDDING, HEAD))
 
 
 def _limits(
@@ -364,8 +365,8 @@ def model_need(path: str | Path, dtype: str | None = None) -> ModelNeed:
         formats = dict(_plan(checkpoint, dtype).formats)
         weights = arena_bytes(checkpoint, formats)
         read = formats
-        if "lm_head.weight" in formats:  # of a separate embedding one row is read
-            read = {n: fmt for n, fmt in formats.items() if n != "model.embed_tokens.weight"}
+        if HEAD in formats:  # of a separate embedding one row is read
+            read = {n: fmt for n, fmt in formats.items() if n != EMBEDDING}
         block = cache_block_bytes(_kv_format(None, formats, checkpoint.config), checkpoint.config)
         limits = StepLimits(1, BLOCK_TOKENS)
         rows, threads = limits.max_logit_rows, default_threads().count

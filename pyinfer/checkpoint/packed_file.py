@@ -25,10 +25,10 @@ import numpy.typing as npt
 from pyinfer._kernels.runtime import Runtime
 from pyinfer._kernels.tensor import MAP_ALIGNMENT, Arena, PackedTensor, packed_bytes
 from pyinfer._kernels.weight_files import checksums
-from pyinfer.checkpoint.names import expected_shapes
 from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.config import GenerationDefaults, ModelConfig, YarnScaling
 from pyinfer.errors import StoreIOError
+from pyinfer.model.registry import architecture
 
 MAGIC = b"PYINFPK\n"
 FORMAT_VERSION = 1
@@ -66,7 +66,7 @@ class PackedModel:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every tensor."""
-        return dict(expected_shapes(self.config))
+        return architecture(self.config.architecture).tensors.shapes(self.config)
 
     def arena_bytes(self) -> int:
         """Bytes of all packed matrices."""

@@ -5,27 +5,31 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pyinfer.checkpoint.gguf_header import FLOAT32, INT32, STRING, UINT32
+from pyinfer.checkpoint.gguf_header import BOOL, FLOAT32, INT32, STRING, UINT32
 from pyinfer.checkpoint.json_file import read_json_object
 from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
-from pyinfer.config import GenerationDefaults, ModelConfig, YarnScaling
+from pyinfer.config import GenerationDefaults, ModelConfig
 from pyinfer.convert.gguf_writer import Pair
-from pyinfer.errors import ModelUnsupportedError
+from pyinfer.model.registry import architecture
 from pyinfer.quant.plan import MIXES
 
 QUANTIZATION_VERSION = 2  # of the block formats, as every writer since 2023 says
 
+_KINDS = {int: UINT32, float: FLOAT32, str: STRING, bool: BOOL}
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 _MAX_CARD_BYTES = 1 << 20
 
 
-def general_pairs(folder: Path, name: str, n_parameters: int, mix: str) -> list[Pair]:
+def general_pairs(
+    folder: Path, config: ModelConfig, name: str, n_parameters: int, mix: str
+) -> list[Pair]:
     """Return the ``general.*`` keys.
 
     Parameters
     ----------
     folder : Path
         Its card (README.md) is asked for a licence.
+    config : ModelConfig
     name : str
         Name of the model for people.
     n_parameters : int
@@ -34,7 +38,7 @@ def general_pairs(folder: Path, name: str, n_parameters: int, mix: str) -> list[
         A key of :data:`~pyinfer.quant.plan.MIXES`.
     """
     pairs = [
-        Pair("general.architecture", STRING, "qwen2"),
+        Pair("general.architecture", STRING, config.architecture),
         Pair("general.type", STRING, "model"),
         Pair("general.name", STRING, name),
         Pair("general.size_label", STRING, size_label(n_parameters)),
@@ -78,61 +82,17 @@ def _licence(card: Path) -> str:
 
 
 def architecture_pairs(folder: Path, config: ModelConfig) -> list[Pair]:
-    """Return the ``qwen2.*`` keys of a checkpoint folder.
+    """Return the keys of the hyper-parameters, such as ``qwen2.block_count``.
 
     Raises
     ------
     ModelUnsupportedError
         A rotary scaling that GGUF cannot express.
     """
-    # With YaRN the configuration's own number is the context before or after stretching; every
-    # reader of GGUF expects it as it is.
     data = read_json_object(folder / "config.json", MAX_CONFIG_BYTES)
-    pairs = [
-        Pair("qwen2.block_count", UINT32, config.n_layers),
-        Pair("qwen2.context_length", UINT32, int(data["max_position_embeddings"])),
-        Pair("qwen2.embedding_length", UINT32, config.hidden_size),
-        Pair("qwen2.feed_forward_length", UINT32, config.intermediate_size),
-        Pair("qwen2.attention.head_count", UINT32, config.n_heads),
-        Pair("qwen2.attention.head_count_kv", UINT32, config.n_kv_heads),
-        Pair("qwen2.attention.layer_norm_rms_epsilon", FLOAT32, config.rms_norm_eps),
-        Pair("qwen2.rope.freq_base", FLOAT32, config.rope_theta),
-        Pair("qwen2.vocab_size", UINT32, config.vocab_size),
-    ]
-    if config.head_dim * config.n_heads != config.hidden_size:
-        pairs += [
-            Pair("qwen2.attention.key_length", UINT32, config.head_dim),
-            Pair("qwen2.attention.value_length", UINT32, config.head_dim),
-            Pair("qwen2.rope.dimension_count", UINT32, config.head_dim),
-        ]
-    if config.rope_scaling is not None:
-        pairs += _yarn_pairs(config.rope_scaling)
-    return pairs
-
-
-def _yarn_pairs(yarn: YarnScaling) -> list[Pair]:
-    if not yarn.truncate:
-        raise ModelUnsupportedError(
-            "config.json: rope_scaling: truncate is false, which GGUF cannot express"
-        )
-    prefix = "qwen2.rope.scaling"
-    pairs = [
-        Pair(f"{prefix}.type", STRING, "yarn"),
-        Pair(f"{prefix}.factor", FLOAT32, yarn.factor),
-        Pair(f"{prefix}.original_context_length", UINT32, yarn.original_max_position),
-    ]
-    derived = YarnScaling(yarn.factor, yarn.original_max_position).attention_scale
-    if yarn.attention_scale != derived:
-        # Readers of GGUF multiply this with the derived factor.
-        on_top = yarn.attention_scale / derived
-        pairs.append(Pair(f"{prefix}.attn_factor", FLOAT32, on_top))
-    for key, value, default in (
-        ("yarn_beta_fast", yarn.beta_fast, 32.0),
-        ("yarn_beta_slow", yarn.beta_slow, 1.0),
-    ):
-        if value != default:
-            pairs.append(Pair(f"{prefix}.{key}", FLOAT32, value))
-    return pairs
+    context = int(data["max_position_embeddings"])
+    values = architecture(config.architecture).write_gguf(config, context=context)
+    return [Pair(key, _KINDS[type(value)], value) for key, value in values.items()]
 
 
 def sampling_pairs(folder: Path, generation: GenerationDefaults) -> list[Pair]:

@@ -13,7 +13,7 @@ from pyinfer.checkpoint.gguf_shards import open_gguf
 from pyinfer.convert.gguf_writer import Pair, metadata_pairs
 from pyinfer.convert.model_pairs import file_type_pairs
 from pyinfer.convert.output_file import check_target
-from pyinfer.convert.to_gguf import Progress, Written, plan_checkpoint, stored_name, write_gguf
+from pyinfer.convert.to_gguf import Progress, Written, plan_checkpoint, write_gguf
 from pyinfer.errors import UsageError
 from pyinfer.eval.importance_file import Means, check_inputs, read_importance
 from pyinfer.quant.plan import FileRules, Plan
@@ -67,7 +67,9 @@ def requantize(
     importance: Means | None = None
     if imatrix is not None:
         importance = read_importance(imatrix)
-        inputs = {stored_name(n): t.cols for n, t in checkpoint.tensors.items() if t.rows > 1}
+        inputs = {
+            checkpoint.gguf_name(n): t.cols for n, t in checkpoint.tensors.items() if t.rows > 1
+        }
         check_inputs(imatrix, importance, inputs)
     parts = open_gguf(checkpoint.path)
     for part in parts:
@@ -90,10 +92,11 @@ def requantize(
 
 def _check_source(checkpoint: Checkpoint, plan: Plan) -> None:
     for name, info in checkpoint.tensors.items():
-        target = plan.formats[stored_name(name)]
+        stored = checkpoint.gguf_name(name)
+        target = plan.formats[stored]
         if info.dtype not in FLOATS and info.dtype != target:
             raise UsageError(
-                f"tensor {stored_name(name)!r} is {info.dtype} already, and {target} would add a "
+                f"tensor {stored!r} is {info.dtype} already, and {target} would add a "
                 "second rounding",
                 hint="start from an f32, f16 or bf16 file, or say --allow-requantize",
             )

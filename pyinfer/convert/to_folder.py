@@ -18,13 +18,14 @@ from pyinfer.checkpoint.checkpoint import Checkpoint
 from pyinfer.checkpoint.formats import FLOATS, RUNS, SAFETENSORS_TYPES, TensorInfo
 from pyinfer.checkpoint.gguf_shards import open_gguf
 from pyinfer.checkpoint.safetensors import INDEX, SINGLE
-from pyinfer.config import ModelConfig, YarnScaling
 from pyinfer.convert.output_file import OutputFile, typed_errors
 from pyinfer.convert.rows import RowConverter, as_f32
 from pyinfer.convert.to_gguf import Progress, Written, stored_float
 from pyinfer.convert.tokenizer_files import tokenizer_files
 from pyinfer.errors import UsageError
 from pyinfer.machine import default_threads
+from pyinfer.model.hf_config import shortest
+from pyinfer.model.registry import architecture
 
 MAX_SHARD_BYTES = 5_000_000_000
 _WORDS = {name: word for word, (name, _) in SAFETENSORS_TYPES.items()}
@@ -218,7 +219,7 @@ def _json_files(
     }
     if known:
         sampling |= {"do_sample": known.get("temperature") != 0}
-        sampling |= {key: _shortest(value) for key, value in known.items()}
+        sampling |= {key: shortest(value) for key, value in known.items()}
         if known.get("temperature") == 0:
             del sampling["temperature"]
     if sampling:
@@ -232,49 +233,13 @@ def _one_or_list(ids: tuple[int, ...]) -> int | list[int]:
     return ids[0] if len(ids) == 1 else list(ids)
 
 
-def _shortest(value: float) -> float | int:
-    """The shortest decimal number that is the same float32: 1e-06 instead of 9.99999997e-07."""
-    return value if isinstance(value, int) else float(str(np.float32(value)))
-
-
 def _config(checkpoint: Checkpoint, metadata: Mapping[str, Any], dtype: str) -> dict[str, Any]:
-    config: ModelConfig = checkpoint.config
-    data: dict[str, Any] = {
-        "architectures": ["Qwen2ForCausalLM"],
-        "model_type": "qwen2",
-        "hidden_act": "silu",
-        "hidden_size": config.hidden_size,
-        "intermediate_size": config.intermediate_size,
-        "num_hidden_layers": config.n_layers,
-        "num_attention_heads": config.n_heads,
-        "num_key_value_heads": config.n_kv_heads,
-        "max_position_embeddings": int(metadata["qwen2.context_length"]),
-        "rms_norm_eps": _shortest(config.rms_norm_eps),
-        "rope_theta": _shortest(config.rope_theta),
-        "tie_word_embeddings": config.tie_embeddings,
-        "torch_dtype": _TORCH[dtype],
-        "use_sliding_window": False,
-        "vocab_size": config.vocab_size,
-    }
-    if config.head_dim * config.n_heads != config.hidden_size:
-        data["head_dim"] = config.head_dim
-    if config.rope_scaling is not None:
-        data["rope_scaling"] = _yarn(config.rope_scaling)
-    if checkpoint.generation.eos_token_ids:
-        data["eos_token_id"] = _one_or_list(checkpoint.generation.eos_token_ids)
-    if checkpoint.generation.bos_token_id is not None:
-        data["bos_token_id"] = checkpoint.generation.bos_token_id
-    return data
-
-
-def _yarn(yarn: YarnScaling) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "rope_type": "yarn",
-        "factor": _shortest(yarn.factor),
-        "original_max_position_embeddings": yarn.original_max_position,
-        "beta_fast": _shortest(yarn.beta_fast),
-        "beta_slow": _shortest(yarn.beta_slow),
-    }
-    if yarn.attention_factor is not None:
-        data["attention_factor"] = yarn.attention_factor
+    config, generation = checkpoint.config, checkpoint.generation
+    context = int(metadata[f"{config.architecture}.context_length"])
+    data = architecture(config.architecture).write_hf(config, context=context)
+    data["torch_dtype"] = _TORCH[dtype]
+    if generation.eos_token_ids:
+        data["eos_token_id"] = _one_or_list(generation.eos_token_ids)
+    if generation.bos_token_id is not None:
+        data["bos_token_id"] = generation.bos_token_id
     return data

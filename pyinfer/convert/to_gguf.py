@@ -12,7 +12,6 @@ import numpy.typing as npt
 from pyinfer.checkpoint.checkpoint import Checkpoint, FolderTokenizer
 from pyinfer.checkpoint.formats import FLOATS
 from pyinfer.checkpoint.gguf_header import STRING
-from pyinfer.checkpoint.names import gguf_name, hf_name
 from pyinfer.convert.gguf_writer import GgufWriter, OutputTensor, Pair
 from pyinfer.convert.model_pairs import architecture_pairs, general_pairs, sampling_pairs
 from pyinfer.convert.output_file import check_target
@@ -99,7 +98,7 @@ def folder_to_gguf(
         vocabulary = [Pair("tokenizer.ggml.model", STRING, "none")]
         notes = ("the folder has no tokenizer.json: the file serves token ids only",)
     pairs = [
-        *general_pairs(folder, name or config.name, n_parameters, rules.mix),
+        *general_pairs(folder, config, name or config.name, n_parameters, rules.mix),
         *sampling_pairs(folder, checkpoint.generation),
         *architecture_pairs(folder, config),
         *vocabulary,
@@ -121,15 +120,8 @@ def plan_checkpoint(checkpoint: Checkpoint, rules: FileRules) -> Plan:
     """Choose the formats of all tensors, under their GGUF names; see :func:`plan_file`."""
     config = checkpoint.config
     model = ModelShape(config.n_layers, config.n_heads // config.n_kv_heads, config.tie_embeddings)
-    shapes = {stored_name(name): info.shape for name, info in checkpoint.tensors.items()}
+    shapes = {checkpoint.gguf_name(name): info.shape for name, info in checkpoint.tensors.items()}
     return plan_file(shapes, rules, model)
-
-
-def stored_name(name: str) -> str:
-    """Return the GGUF name of a tensor of a checked checkpoint, which has no other tensors."""
-    found = gguf_name(name)
-    assert found is not None, name
-    return found
 
 
 def write_gguf(
@@ -148,9 +140,10 @@ def write_gguf(
     :func:`folder_to_gguf`. ``plan`` and ``importance`` have the GGUF names; see
     :class:`~pyinfer.convert.rows.RowConverter` for ``importance`` and ``fit``.
     """
+    names = {checkpoint.gguf_name(name): name for name in checkpoint.tensors}
     tensors = [
-        OutputTensor(stored_name(name), plan.formats[stored_name(name)], info.shape)
-        for name, info in checkpoint.tensors.items()
+        OutputTensor(stored, plan.formats[stored], checkpoint.tensors[name].shape)
+        for stored, name in names.items()
     ]
     total = sum(tensor.n_bytes for tensor in tensors)
     done = 0
@@ -160,7 +153,7 @@ def write_gguf(
             checkpoint,
             threads or default_threads().count,
             fit=fit,
-            importance={hf_name(name) or name: v for name, v in (importance or {}).items()},
+            importance={names[stored]: means for stored, means in (importance or {}).items()},
         ) as rows,
     ):
         for info, tensor in zip(checkpoint.tensors.values(), tensors, strict=True):

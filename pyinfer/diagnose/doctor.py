@@ -20,7 +20,7 @@ from pyinfer.diagnose.roofline import workload
 from pyinfer.diagnose.system import memory_facts, notable_features, thread_facts
 from pyinfer.errors import PyinferError
 from pyinfer.model.model import Model, StepLimits
-from pyinfer.model.qwen2 import build
+from pyinfer.model.registry import architecture, read_hf_config
 from pyinfer.model.tuner import cache_file, forget
 from pyinfer.store.listing import list_models
 from pyinfer.store.places import hub_cache_root, ollama_roots, store_root
@@ -116,7 +116,7 @@ def retune(isa: str, threads: int) -> str:
     runtime = Runtime(isa, threads)
     if os.environ.get("PYINFER_TUNE") != "off":
         forget(runtime)
-    config = ModelConfig.from_hf(
+    config = read_hf_config(
         {
             "model_type": "qwen2",
             "vocab_size": 256,
@@ -141,30 +141,18 @@ def retune(isa: str, threads: int) -> str:
 
 
 def _sample_model(config: ModelConfig, runtime: Runtime) -> Model:
-    d, f, kv = config.hidden_size, config.intermediate_size, config.n_kv_heads * config.head_dim
-    rows = {
-        "embed_tokens": (config.vocab_size, d),
-        "q_proj": (d, d),
-        "k_proj": (kv, d),
-        "v_proj": (kv, d),
-        "o_proj": (d, d),
-        "gate_proj": (f, d),
-        "up_proj": (f, d),
-        "down_proj": (d, f),
-    }
-    layer = sum(packed_bytes("q4_0", *shape) for shape in rows.values())
-    arena = Arena((layer + (1 << 20)) * (config.n_layers + 1))
+    found = architecture(config.architecture)
+    shapes = found.tensors.shapes(config)
+    arena = Arena(sum(packed_bytes("q4_0", *x) for x in shapes.values() if len(x) == 2))
     np.asarray(arena.view()).fill(0)  # zero scales: every product is zero, and none is slow
 
     def matrix(name: str) -> PackedTensor:
-        return PackedTensor(arena, "q4_0", *rows[name.split(".")[-2]])
+        return PackedTensor(arena, "q4_0", *shapes[name])
 
     def vector(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        part = name.split(".")[-2]
-        width = rows[part][0] if name.endswith("bias") else d
-        return np.ones(width, np.float32)
+        return np.ones(shapes[name], np.float32)
 
-    return Model(config, build(config, matrix, vector), runtime, StepLimits(64, 1))
+    return Model(config, found.build(config, matrix, vector), runtime, StepLimits(64, 1))
 
 
 def _judge(name: str, path: Path, limits: Limits) -> ModelVerdict:

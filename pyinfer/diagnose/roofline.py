@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from pyinfer._kernels.matrix_kernels import format_info
 from pyinfer.config import ModelConfig
 from pyinfer.diagnose.limits import Limits
-
-EMBEDDING = "model.embed_tokens.weight"
-HEAD = "lm_head.weight"
+from pyinfer.model.registry import architecture
+from pyinfer.model.tensors import EMBEDDING, HEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +110,12 @@ def workload(
     )
 
 
-def matrix_shapes(config: ModelConfig) -> dict[str, tuple[int, int]]:
+def matrix_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Rows and inputs of every matrix by its Hugging Face name."""
-    d, f, k = config.hidden_size, config.intermediate_size, config.head_dim
-    q, kv = config.n_heads * k, config.n_kv_heads * k
-    layer = {
-        "self_attn.q_proj": (q, d),
-        "self_attn.k_proj": (kv, d),
-        "self_attn.v_proj": (kv, d),
-        "self_attn.o_proj": (d, q),
-        "mlp.gate_proj": (f, d),
-        "mlp.up_proj": (f, d),
-        "mlp.down_proj": (d, f),
-    }
-    shapes = {EMBEDDING: (config.vocab_size, d)}
-    for i in range(config.n_layers):
-        shapes |= {f"model.layers.{i}.{name}.weight": shape for name, shape in layer.items()}
-    if not config.tie_embeddings:
-        shapes[HEAD] = (config.vocab_size, d)
-    return shapes
+    shapes = architecture(config.architecture).tensors.shapes(config)
+    return {name: shape for name, shape in shapes.items() if len(shape) == 2}
 
 
 def parameter_count(config: ModelConfig) -> int:
     """Weights of a model, biases and norms included."""
-    vectors = config.n_layers * (
-        2 * config.hidden_size + (config.n_heads + 2 * config.n_kv_heads) * config.head_dim
-    )
-    matrices = sum(rows * cols for rows, cols in matrix_shapes(config).values())
-    return matrices + vectors + config.hidden_size
+    return sum(prod(x) for x in architecture(config.architecture).tensors.shapes(config).values())

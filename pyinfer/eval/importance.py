@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pyinfer._kernels.graph import Buffer, Eager
-from pyinfer.checkpoint.names import gguf_name
 from pyinfer.config import ModelConfig
 from pyinfer.errors import NumericError
 from pyinfer.eval.windows import Tokens
@@ -61,7 +60,7 @@ class _Names:
     def gate_up(self, x: None, gate: str, up: str, **_: Any) -> None:
         self.calls.append((gate, up))
 
-    def attention(self, *_: Any) -> None:
+    def attention(self, *_: Any, **__: Any) -> None:
         pass
 
     def head(self, x: None, weight: str, *_: Any) -> None:
@@ -71,10 +70,11 @@ class _Names:
 def matrices_by_input(config: ModelConfig) -> list[tuple[str, ...]]:
     """Return the GGUF names of the matrices of each multiplication, in the order of the graph."""
     graph = architecture(config.architecture)
-    names = _Names()
+    names: Any = _Names()
     own: Callable[[str], Any] = str
     graph.forward(names, graph.build(config, own, own), config)
-    return [tuple(gguf_name(name) or name for name in call) for call in names.calls]
+    stored = graph.tensors.gguf_name
+    return [tuple(stored(name) or name for name in call) for call in names.calls]
 
 
 class _Watch:
@@ -100,8 +100,8 @@ class _Watch:
         self._see(x, norm, eps)
         return self._inner.gate_up(x, gate, up, norm=norm, eps=eps)
 
-    def attention(self, qkv: Buffer, layer: int, n_heads: int, keep: bool) -> Buffer:
-        return self._inner.attention(qkv, layer, n_heads, keep)
+    def attention(self, qkv: Buffer, layer: int, *rest: Any, **more: Any) -> Buffer:
+        return self._inner.attention(qkv, layer, *rest, **more)
 
     def head(self, x: Buffer, weight: Any, norm: Any, eps: float) -> None:
         self._see(x, norm, eps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyinfer._kernels.kernels import FILE_FORMATS
@@ -18,9 +18,6 @@ BLOCK_INPUTS = 32
 # 8 bits keep the answers of the original weights (docs/PERFORMANCE.md, "Formats"); 4 bits are
 # faster but a decision that belongs to the user.
 FOLDER_DEFAULT = "q8_0"
-
-_EMBEDDING = "model.embed_tokens.weight"
-_HEAD = "lm_head.weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,12 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def plan_folder(matrices: Mapping[str, tuple[str, int]], dtype: str | None) -> Plan:
+def plan_folder(
+    matrices: Mapping[str, tuple[str, int]],
+    dtype: str | None,
+    *,
+    sensitive: Collection[str] = (),
+) -> Plan:
     """Choose formats for a checkpoint of float weights.
 
     Parameters
@@ -48,6 +50,8 @@ def plan_folder(matrices: Mapping[str, tuple[str, int]], dtype: str | None) -> P
         Tensor name -> (stored float format, inputs).
     dtype : str or None
         Wanted format, None for the default.
+    sensitive : collection of str
+        Tensors that are held in 8 bits when 4 are wanted: embedding and head.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def plan_folder(matrices: Mapping[str, tuple[str, int]], dtype: str | None) -> P
         formats[name] = wanted
         # The first and the last matrix weigh most on quality: 4 bits there cost more than they
         # save (BitNet's measurement: +1.4 % perplexity against +0.2 % for 6 bits).
-        if wanted == "q4_0" and name in (_EMBEDDING, _HEAD):
+        if wanted == "q4_0" and name in sensitive:
             formats[name] = "q8_0"
         if formats[name] in QUANTIZED and cols % BLOCK_INPUTS:
             formats[name] = stored

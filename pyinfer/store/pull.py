@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pyinfer.checkpoint.checkpoint import open_checkpoint
+from pyinfer.checkpoint.checkpoint import check_config, open_checkpoint
 from pyinfer.checkpoint.json_file import read_json_object
 from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
-from pyinfer.config import ModelConfig
 from pyinfer.errors import InvalidNameError, ModelNotFoundError, RegistryError, StoreFullError
 from pyinfer.store.download import Report, copy_file, fetch_file
 from pyinfer.store.durable import storage_errors
@@ -204,7 +203,7 @@ def _check_space(store: Store, entries: list[HubFile]) -> None:
 def _check_architecture(store: Store, file: StoredFile, reference: HubReference) -> None:
     """Raise before gigabytes are fetched that could not run."""
     data = read_json_object(store.blob(file.digest), MAX_CONFIG_BYTES)
-    ModelConfig.from_hf(data, name=reference.repo_id)
+    check_config(data, reference.repo_id)
 
 
 def import_files(

@@ -158,8 +158,8 @@ def test_config_files(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(good)
     (tmp_path / "config.json").write_text(json.dumps(random_config(layers=3)))
     refuse(tmp_path, ModelFormatError, r"model\.layers\.2.* is missing")
-    (tmp_path / "config.json").write_text(json.dumps(random_config(model_type="llama")))
-    refuse(tmp_path, ModelUnsupportedError, "llama")
+    (tmp_path / "config.json").write_text(json.dumps(random_config(model_type="gpt2")))
+    refuse(tmp_path, ModelUnsupportedError, "gpt2")
     # End tokens beyond the vocabulary of the weights.
     (tmp_path / "config.json").write_text(json.dumps(random_config(vocab=N_TOKENS - 20)))
     refuse(tmp_path, ModelFormatError, "token id below the vocabulary size")

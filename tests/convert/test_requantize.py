@@ -39,7 +39,7 @@ def test_blocks_are_the_reference_and_metadata_stays(tmp_path: Path, mix: str) -
     reader = gguf.GGUFReader(out)
     assert written.n_bytes == out.stat().st_size
     for tensor in reader.tensors:
-        (name,) = (n for n in weights if gguf_tensor_name(n) == tensor.name)
+        (name,) = (n for n in weights if gguf_tensor_name(CONFIG, n) == tensor.name)
         kind = "F32" if weights[name].ndim == 1 else mix.upper()
         assert tensor.tensor_type.name == kind
         expected = gguf.quants.quantize(weights[name], tensor.tensor_type)

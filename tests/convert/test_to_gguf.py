@@ -105,9 +105,9 @@ def test_the_gguf_package_reads_what_its_quantizer_writes(tmp_path: Path, dtype:
     file = convert(tmp_path / "model", tmp_path / "model.gguf", dtype)
     reader = gguf.GGUFReader(file)
     found = {tensor.name: tensor for tensor in reader.tensors}
-    assert found.keys() == {gguf_tensor_name(name) for name in weights}
+    assert found.keys() == {gguf_tensor_name(config, name) for name in weights}
     for name, values in weights.items():
-        tensor = found[gguf_tensor_name(name)]
+        tensor = found[gguf_tensor_name(config, name)]
         kind = "f32" if values.ndim == 1 else dtype
         if dtype == "q4_0" and name in ("model.embed_tokens.weight", "lm_head.weight"):
             kind = "q8_0"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pyinfer.config import ModelConfig
 from pyinfer.errors import ModelFormatError, ModelNotFoundError
 from pyinfer.eval.golden_file import OWN_NAME, SHIPPED, find_golden, read_golden
+from pyinfer.model.registry import read_hf_config
 
 from ..checkpoints import random_config
 
@@ -31,10 +31,10 @@ def test_shipped_files_are_sound(tmp_path: Path) -> None:
     assert [len(case.answer) for case in r1.cases] == [81, 81, 3]
     assert r1.cases[2].logprobs == (-0.9453125, 0.0, -0.3515625)
     assert len(r1.texts) == 3
-    config = ModelConfig.from_hf(random_config(**R1))
+    config = read_hf_config(random_config(**R1))
     assert find_golden(tmp_path, config) == r1
     # Another base model of the same sizes has another base of its rotary positions.
-    other = ModelConfig.from_hf(random_config(**R1) | {"rope_theta": 1e6})
+    other = read_hf_config(random_config(**R1) | {"rope_theta": 1e6})
     with pytest.raises(ModelNotFoundError, match="--golden"):
         find_golden(tmp_path, other)
 
@@ -44,13 +44,13 @@ def test_the_published_file_is_read(test_data: Path) -> None:
     shipped = read_golden(SHIPPED / "deepseek-r1-distill-qwen-1.5b.json")
     assert published.cases == shipped.cases
     assert published.texts == shipped.texts
-    assert not published.fits(ModelConfig.from_hf(random_config(**R1)))
+    assert not published.fits(read_hf_config(random_config(**R1)))
 
 
 def test_a_folder_brings_its_own(tmp_path: Path) -> None:
     case = {"name": "a", "prompt_ids": [1], "generated_ids": [2, 3], "logprobs": [-1, -2.5, 0]}
     write(tmp_path / OWN_NAME, model="mine", cases=[case])
-    golden = find_golden(tmp_path, ModelConfig.from_hf(random_config()))
+    golden = find_golden(tmp_path, read_hf_config(random_config()))
     assert golden.model == "mine"
     assert golden.cases[0].logprobs == (-1.0, -2.5)
 

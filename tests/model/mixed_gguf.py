@@ -41,7 +41,7 @@ def write_mixed_gguf(
     The gguf package reads every format, so the weights are its view of the file. It does not write
     the K formats and iq4_nl: their blocks come from our quantizers.
     """
-    writer = gguf.GGUFWriter(path, "qwen2")
+    writer = gguf.GGUFWriter(path, config["model_type"])
     add_metadata(writer, gguf_metadata(config, vocabulary=False))
     stored: Weights = {}
     for name, values in (weights or random_weights(config, seed)).items():
@@ -49,7 +49,7 @@ def write_mixed_gguf(
         qtype = gguf.GGMLQuantizationType[kind.upper()]
         raw = _encoded(values, kind, qtype)
         stored[name] = gguf.quants.dequantize(raw, qtype).astype(np.float32)
-        writer.add_tensor(gguf_tensor_name(name), raw, raw_dtype=qtype)
+        writer.add_tensor(gguf_tensor_name(config, name), raw, raw_dtype=qtype)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

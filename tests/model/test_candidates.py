@@ -166,4 +166,4 @@ def test_limits_of_a_loaded_model(tmp_path: Path) -> None:
 
 def test_unknown_architecture_is_refused() -> None:
     with pytest.raises(PyinferError, match="does not run"):
-        architecture("llama")
+        architecture("gpt2")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyinfer.config import ModelConfig
+from pyinfer.model.registry import read_hf_config
 from pyinfer.model.rope import attention_factor, inverse_frequencies
 
 from ..checkpoints import random_config
@@ -50,10 +50,10 @@ def test_frequencies(yarn: dict[str, Any] | None, head_dim: int, theta: float) -
     config = random_config(
         head_dim=head_dim, rope_theta=theta, yarn=yarn, max_position_embeddings=131072
     )
-    found = inverse_frequencies(ModelConfig.from_hf(config))
+    found = inverse_frequencies(read_hf_config(config))
     expected, factor, _ = _reference(config)
     np.testing.assert_allclose(found, expected, rtol=3e-6)
-    assert attention_factor(ModelConfig.from_hf(config)) == pytest.approx(factor, rel=1e-6)
+    assert attention_factor(read_hf_config(config)) == pytest.approx(factor, rel=1e-6)
 
 
 @pytest.mark.parametrize("yarn", [None, YARN[0], YARN[2]], ids=["plain", "yarn", "mscale"])
@@ -63,7 +63,7 @@ def test_angles(yarn: dict[str, Any] | None) -> None:
     _, _, rope = _reference(config)
     positions = torch.tensor([[0, 1, 2, 63, 511, 4096]])
     cos, sin = (x[0].numpy()[:, :64] for x in rope(torch.zeros(1), positions))
-    parsed = ModelConfig.from_hf(config)
+    parsed = read_hf_config(config)
     angles = positions[0].numpy()[:, None] * inverse_frequencies(parsed)
     scale = attention_factor(parsed)
     # The reference rounds the angle itself to float32: relative 2^-24 of up to 4,096 radians.

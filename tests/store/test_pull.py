@@ -324,7 +324,7 @@ def test_wrong_hash_in_the_listing(hub: Hub, store: Store) -> None:
 
 
 def test_an_architecture_that_does_not_run_is_seen_early(hub: Hub, store: Store) -> None:
-    config = json.loads(FOLDER["config.json"]) | {"model_type": "llama", "architectures": ["Llama"]}
+    config = json.loads(FOLDER["config.json"]) | {"model_type": "gpt2", "architectures": ["GPT2"]}
     hub.repositories["org/folder"]["config.json"] = json.dumps(config).encode()
     with pytest.raises(ModelUnsupportedError):
         get(store, "hf:org/folder")

@@ -18,9 +18,10 @@ import numpy as np
 from pyinfer.checkpoint.checkpoint import open_checkpoint
 from pyinfer.checkpoint.gguf import GgufFile
 from pyinfer.checkpoint.gguf_header import LazyStrings
-from pyinfer.config import GenerationDefaults, ModelConfig
+from pyinfer.config import GenerationDefaults
 from pyinfer.convert.tokenizer_files import tokenizer_files
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
+from pyinfer.model.registry import read_gguf_config
 from pyinfer.text.tokenizer import Tokenizer
 
 EXPECTED = (ModelFormatError, ModelUnsupportedError)
@@ -80,7 +81,7 @@ class Target:
                 assert file.data_offset <= tensor.offset <= tensor.offset + tensor.n_bytes
                 assert tensor.offset + tensor.n_bytes <= len(data)
             with self._typed("config"):
-                config = ModelConfig.from_gguf(file.metadata)
+                config = read_gguf_config(file.metadata)
                 GenerationDefaults.from_gguf(file.metadata, config.vocab_size)
             with self._typed("tokenizer"):
                 tokenizer = Tokenizer.from_gguf(file.metadata)

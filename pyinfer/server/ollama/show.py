@@ -82,7 +82,7 @@ def _pairs(checkpoint: Checkpoint, n_parameters: int) -> list[Pair]:
             part.close()
         return metadata_pairs(parts[0])
     config = checkpoint.config
-    pairs = general_pairs(path, config.name, n_parameters, stored_float(checkpoint))
+    pairs = general_pairs(path, config, config.name, n_parameters, stored_float(checkpoint))
     pairs += architecture_pairs(path, config)
     if isinstance(checkpoint.tokenizer_source(), FolderTokenizer):
         pairs += vocabulary_pairs(path, config.vocab_size)
