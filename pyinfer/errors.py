@@ -264,6 +264,13 @@ class EngineError(PyinferError):
     exit_code = 9
 
 
+class EngineLostError(EngineError):
+    """The engine ended in the middle of requests; a server starts another one."""
+
+    code = "engine_lost"
+    http_status = 503
+
+
 class UnsupportedCPUError(PyinferError):
     """This processor, or the requested instruction set, cannot run the package."""
 

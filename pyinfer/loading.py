@@ -158,6 +158,7 @@ def start_worker(
     parts: ModelParts,
     hook_factory: HookFactory,
     after_events: Callable[[], None] | None = None,
+    on_failure: Callable[[BaseException], object] | None = None,
     **engine_options: Any,
 ) -> EngineWorker:
     """Start the engine's thread on a loaded model, for callers that speak in token ids.
@@ -167,7 +168,7 @@ def start_worker(
     parts : ModelParts
     hook_factory, **engine_options
         As for :class:`~pyinfer.engine.engine.Engine`.
-    after_events
+    after_events, on_failure
         As for :class:`~pyinfer.engine.worker.EngineWorker`.
     """
     cancel = CancelFlag()
@@ -179,7 +180,7 @@ def start_worker(
         hook_factory=hook_factory,
         **engine_options,
     )
-    return EngineWorker(engine, cancel, after_events)
+    return EngineWorker(engine, cancel, after_events, on_failure)
 
 
 def _assemble(

@@ -35,6 +35,7 @@ TABLE = [
     ("StoreBusyError", "store_busy", 409, 8),
     ("NumericError", "numeric_failure", 500, 9),
     ("EngineError", "engine_failure", 500, 9),
+    ("EngineLostError", "engine_lost", 503, 9),
     ("UnsupportedCPUError", "unsupported_cpu", 500, 10),
     ("CancelledError", "cancelled", 499, 130),
     ("PyinferError", "internal_error", 500, 1),

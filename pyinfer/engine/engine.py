@@ -153,21 +153,32 @@ class Engine:
 
     def add(self, request: Request) -> list[Event]:
         """Take in a checked request; its first event may be that it has to wait."""
-        params = request.params.filled(self.defaults)
-        choice, eos_ids = request.choice, self._eos_ids
+        request_id = request.request_id
+        if request_id in self._sequences:
+            return [Failed(request_id, RequestError("the request id is in use"))]
         try:
-            sampler = Sampler(params, self.model.n_valid, choice=choice, eos_ids=eos_ids)
-            sampler.start(request.tokens)
-            hooks = self._hook_factory(request)
+            sequence = self._sequence(request)
         except PyinferError as error:
-            return [Failed(request.request_id, error)]
+            return [Failed(request_id, error)]
         except Exception as error:
-            return [Failed(request.request_id, _rule_error(error))]
+            return [Failed(request_id, _rule_error(error))]
+        waits = bool(self.scheduler.waiting or self.scheduler.running)
+        self._sequences[request_id] = sequence
+        self.scheduler.add(sequence)
+        return [Queued(request_id)] if waits else []
+
+    def _sequence(self, request: Request) -> Sequence:
+        """Everything that a request needs, before the engine knows of it."""
+        params = request.params.filled(self.defaults)
+        eos_ids = self._eos_ids
+        sampler = Sampler(params, self.model.n_valid, choice=request.choice, eos_ids=eos_ids)
+        sampler.start(request.tokens)
+        hooks = self._hook_factory(request)
         mask = None
         if hooks is not None and hooks.masks:
             mask = np.zeros(-(-self.model.n_valid // 32), np.uint32)
         self._arrivals += 1
-        sequence = Sequence(
+        return Sequence(
             request,
             params,
             sampler,
@@ -178,12 +189,6 @@ class Engine:
             hooks=hooks,
             mask=mask,
         )
-        if request.request_id in self._sequences:
-            return [Failed(request.request_id, RequestError("the request id is in use"))]
-        waits = bool(self.scheduler.waiting or self.scheduler.running)
-        self._sequences[request.request_id] = sequence
-        self.scheduler.add(sequence)
-        return [Queued(request.request_id)] if waits else []
 
     def cancel(self, request_id: int) -> list[Event]:
         """End a request now; nothing happens if it has ended already."""

@@ -87,9 +87,11 @@ class Scheduler:
             self._blocked = False
 
     def reset(self) -> None:
-        """Forget everything, the prefix cache too."""
+        """Forget everything, the prefix cache too; also after a failure in the middle of a plan."""
         for sequence in [*self.running, *self.waiting]:
-            self.remove(sequence)
+            self._give_up_blocks(sequence)
+        self.running.clear()
+        self.waiting.clear()
         self.prefix.clear()
 
     def plan(self) -> Plan:

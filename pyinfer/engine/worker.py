@@ -2,7 +2,7 @@
 
 Everything that enters goes through one queue; everything that leaves is handed to the listener of
 its request. The thread sleeps when there is nothing to do. Whatever happens, every request that was
-accepted ends with :class:`End` or :class:`Failed`.
+accepted ends with :class:`End` or :class:`Failed`, and once the thread has ended every call fails.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from queue import Empty, SimpleQueue
 
 from pyinfer.engine.engine import Engine
 from pyinfer.engine.messages import Cancel, End, Event, Failed, Request
-from pyinfer.errors import EngineError, PyinferError, QueueFullError
+from pyinfer.errors import EngineError, EngineLostError, PyinferError, QueueFullError
 from pyinfer.model.step import CancelSignal
 
 MAX_OPEN_REQUESTS = 1024
 
 Listener = Callable[[Event], None]
 
-# How often a waiting reader looks whether the engine's thread is still there.
-_LOOK_SECONDS = 0.25
+#: How often a waiting reader looks whether the engine's thread is still there.
+LOOK_SECONDS = 0.25
 
 
 class RequestHandle:
@@ -44,11 +44,11 @@ class RequestHandle:
         """The next event; :class:`Failed` instead of waiting for ever if the engine is gone."""
         while True:
             try:
-                event = self._events.get(timeout=_LOOK_SECONDS)
+                event = self._events.get(timeout=LOOK_SECONDS)
             except Empty:
                 if self._worker.alive or not self._events.empty():
                     continue
-                event = Failed(self.request_id, EngineError("the engine's thread has ended"))
+                event = Failed(self.request_id, self._worker.failure())
             if isinstance(event, End | Failed):
                 self.ended = True
             return event
@@ -71,6 +71,8 @@ class EngineWorker:
     after_events : callable, optional
         Called on the engine's thread when the events of a step, or of a message, have all been
         handed to their listeners; it must not raise.
+    on_failure : callable, optional
+        Called on the engine's thread when an exception ends it, before anybody is told.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class EngineWorker:
         engine: Engine,
         cancel: CancelSignal,
         after_events: Callable[[], None] | None = None,
+        on_failure: Callable[[BaseException], object] | None = None,
     ) -> None:
         self._engine = engine
+        self._on_failure = on_failure
         self._after_events = after_events
         self._flag = cancel
         self._inbox: SimpleQueue[Request | Cancel | None] = SimpleQueue()
@@ -87,6 +91,7 @@ class EngineWorker:
         self._lock = threading.Lock()
         self._last_id = 0
         self._closing = False
+        self._failure: PyinferError | None = None
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name="pyinfer-engine", daemon=True)
         self._thread.start()
@@ -110,6 +115,15 @@ class EngineWorker:
     def open_requests(self) -> int:
         """Requests that have not ended."""
         return len(self._listeners)
+
+    def failure(self) -> PyinferError:
+        """Why nothing runs any more."""
+        failure = self._failure
+        if failure is None:
+            return EngineError("the model is closed", hint="load it again")
+        error = EngineLostError(failure.message, hint="the model is unusable, load it again")
+        error.__cause__ = failure.__cause__
+        return error
 
     def new_id(self) -> int:
         """A request id that no other request of this worker has.
@@ -142,7 +156,8 @@ class EngineWorker:
         QueueFullError
             Too many requests are open.
         EngineError
-            The engine is closed, or this is a forked child of the process that loaded the model.
+            The engine is closed, its thread failed, or this is a forked child of the process that
+            loaded the model.
         """
         self._engine.check(request)
         handle = RequestHandle(self, request.request_id)
@@ -151,7 +166,7 @@ class EngineWorker:
         self._check_process()
         with self._lock:
             if self._closing or not self._thread.is_alive():
-                raise EngineError("the model is closed", hint="load it again")
+                raise self.failure()
             if len(self._listeners) >= MAX_OPEN_REQUESTS:
                 raise QueueFullError(f"{MAX_OPEN_REQUESTS} requests are waiting already")
             self._listeners[request.request_id] = listener or handle._events.put
@@ -207,11 +222,14 @@ class EngineWorker:
                 if self._engine.has_work and not self._closing:
                     self._step()
         except BaseException as failure:
-            error = _engine_error(failure)
+            error = self._failure = _engine_error(failure, EngineLostError)
+            if self._on_failure is not None:
+                self._on_failure(failure)
             raise
         finally:
+            # Before all else: who looks from now on, with or without the lock, sees the end.
+            self._closing = True
             with self._lock:
-                self._closing = True
                 left = list(self._listeners)
             self._deliver_all([Failed(request_id, error) for request_id in left])
 
@@ -233,12 +251,17 @@ class EngineWorker:
             if inbox.empty() and (engine.has_work or self._closing):
                 return
             message = inbox.get()
-            if isinstance(message, Request):
-                events = engine.add(message)
-            elif message is not None:
-                events = engine.cancel(message.request_id)
-            else:
+            if message is None:
                 return
+            try:
+                if isinstance(message, Request):
+                    events = engine.add(message)
+                else:
+                    events = engine.cancel(message.request_id)
+            except Exception as failure:
+                # Nobody knows how far it came, so nothing of the engine's state is kept.
+                error = _engine_error(failure)
+                events = [*engine.fail_all(error), Failed(message.request_id, error)]
             self._deliver_all(events)
 
     def _deliver_all(self, events: list[Event]) -> None:
@@ -261,9 +284,10 @@ class EngineWorker:
             self._inbox.put(Cancel(event.request_id))
 
 
-def _engine_error(failure: BaseException) -> PyinferError:
+def _engine_error(failure: BaseException, kind: type[EngineError] = EngineError) -> PyinferError:
     if isinstance(failure, PyinferError):
         return failure
-    error = EngineError(f"the engine failed: {type(failure).__name__}: {failure}")
+    text = ": ".join(part for part in (type(failure).__name__, str(failure)) if part)
+    error = kind(f"the engine failed: {text}")
     error.__cause__ = failure
     return error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyinfer.engine.messages import End, Event, Failed, Prefill, Request, Tokens
-from pyinfer.engine.worker import EngineWorker
+from pyinfer.engine.worker import LOOK_SECONDS, EngineWorker
 from pyinfer.requests.answer import AnswerBuilder, Chunk, Generation
 
 # Called with (evaluated, total, cached) tokens of the prompt.
@@ -155,6 +156,7 @@ class AsyncTextStream:
         self._chunks: deque[Chunk] = deque()
         self._ended = False
         self._handle = worker.submit(job.request, listener)
+        _watch(weakref.ref(self), worker, loop)
 
     def __aiter__(self) -> AsyncTextStream:
         return self
@@ -177,6 +179,13 @@ class AsyncTextStream:
         if hasattr(self, "_handle"):
             self.cancel()
 
+    def _look(self, worker: EngineWorker) -> bool:
+        """Whether it goes on; an engine that is gone ends the answer, not its reader's patience."""
+        if not self._ended and not worker.alive:
+            self._events.put_nowait(Failed(self._job.request.request_id, worker.failure()))
+            return False
+        return not self._ended
+
     def cancel(self) -> None:
         """End the generation soon; the iteration then ends with what there is."""
         if not self._ended:
@@ -195,3 +204,12 @@ class AsyncTextStream:
 
     async def __aexit__(self, *error: object) -> None:
         self.cancel()
+
+
+def _watch(
+    reference: weakref.ref[AsyncTextStream], worker: EngineWorker, loop: asyncio.AbstractEventLoop
+) -> None:
+    """Look after a stream now and then, without keeping it alive."""
+    stream = reference()
+    if stream is not None and stream._look(worker):
+        loop.call_later(LOOK_SECONDS, _watch, reference, worker, loop)

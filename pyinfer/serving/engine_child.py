@@ -1,7 +1,8 @@
 """The process that holds one model: loads it and runs the engine for the server.
 
 Started by :mod:`pyinfer.serving.engine_process`. It ends when the server asks for it, and at once
-when the server is gone, whatever it is doing.
+when the server is gone, whatever it is doing. It also ends when any of its threads fails: a process
+that lives on with a part of itself would refuse all requests, and nobody would replace it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import os
 import signal
 import threading
 import time
+import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pyinfer.engine.engine import Engine
 from pyinfer.engine.messages import Cancel, Event, Failed, Request
@@ -32,6 +34,8 @@ HEARTBEAT_SECONDS = 1.0
 LONGEST_STEP_NS = 1_000_000_000
 _PROGRESS_SECONDS = 0.1
 _PR_SET_PDEATHSIG = 1
+#: Exit status after an exception that a thread did not expect (``EX_SOFTWARE``).
+FAILED_STATUS = 70
 _STATM = Path("/proc/self/statm")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -42,11 +46,29 @@ def main(fd: int, parent: int) -> None:
     # Ctrl-C and the like are for the server, which then drains.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with(parent)
-    child = EngineChild(Connection(fd))
-    with contextlib.suppress(EOFError, OSError):
-        child.run()
+    threading.excepthook = _thread_failed
+    try:
+        EngineChild(Connection(fd)).run()
+    except BaseException as error:
+        _end_after(error)
     # Threads may be inside kernels or wait for a reader that is gone.
     os._exit(0)
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    _end_after(failure.exc_value)
+
+
+def _end_after(error: BaseException | None) -> NoReturn:
+    """End the process because of an exception that nobody handled."""
+    status = FAILED_STATUS
+    try:
+        if isinstance(error, EOFError | ConnectionError):
+            status = 0  # the server is gone
+        else:
+            traceback.print_exception(error)
+    finally:
+        os._exit(status)
 
 
 def _die_with(parent: int) -> None:
@@ -119,6 +141,7 @@ class EngineChild:
             parts,
             hook_factory(parts.tokenizer),
             self._after_events,
+            _end_after,
             max_running=order.max_running,
             longest_step_ns=LONGEST_STEP_NS,
         )
@@ -135,6 +158,9 @@ class EngineChild:
             worker.submit(request, self._collect)
         except PyinferError as error:
             self._send([Failed(request.request_id, error)])
+        except Exception as error:
+            failure = EngineError(f"the engine failed: {type(error).__name__}: {error}")
+            self._send([Failed(request.request_id, failure)])
 
     def _collect(self, event: Event) -> None:
         self._events.append(event)
@@ -169,10 +195,7 @@ class EngineChild:
         while True:
             time.sleep(HEARTBEAT_SECONDS)
             waited = time.monotonic() - self._step_at if self._busy else 0.0
-            try:
-                self._send(Snapshot(self._stats, resident_bytes(), waited))
-            except OSError:
-                return
+            self._send(Snapshot(self._stats, resident_bytes(), waited))
 
     def _send(self, message: Any) -> None:
         with self._sending:

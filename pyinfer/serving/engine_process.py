@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import pickle
 import signal
@@ -22,9 +23,11 @@ from queue import SimpleQueue
 from typing import Any
 
 from pyinfer.engine.messages import Cancel, End, Event, Failed, Request
-from pyinfer.errors import EngineError, PyinferError
+from pyinfer.errors import EngineError, EngineLostError, PyinferError
 from pyinfer.serving.engine_messages import LoadFailed, Loading, LoadOrder, Ready, Snapshot
 from pyinfer.serving.state import EngineStats
+
+log = logging.getLogger("pyinfer.server")
 
 #: A process that says nothing for so long, or whose step lasts so long, is stuck.
 SILENCE_SECONDS = 10.0
@@ -138,36 +141,52 @@ class EngineProcess:
                 process.kill()
 
     def _run(self) -> None:
-        """Start the process, read what it says, and see it end."""
+        """Start the process, read what it says, and see it end, whatever goes wrong here."""
+        try:
+            error = self._converse()
+        except Exception as failure:
+            log.exception("the connection to an engine process failed")
+            error = EngineLostError(f"the engine process was lost: {type(failure).__name__}")
+        process = self._process
+        if process is not None:
+            process.kill()
+            process.wait()
+        self._pass(error)
+
+    def _converse(self) -> PyinferError:
         try:
             connection, process = _start()
         except OSError as error:
-            self._pass(EngineError(f"cannot start an engine process: {error.strerror}"))
-            return
+            return EngineError(f"cannot start an engine process: {error.strerror}")
         self._process = process
         self.pid = process.pid
-        writer = threading.Thread(
-            target=self._write, args=(connection,), name="pyinfer-engine-writer", daemon=True
-        )
-        writer.start()
-        with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
-            while True:
-                self._pass(connection.recv())
-        self._outbox.put(StopIteration)
-        # What closed its end of the connection without ending would hold memory for nothing.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_CLOSE_SECONDS)
-        process.kill()
-        end = how_it_ended(process.wait())
-        writer.join(_CLOSE_SECONDS)
-        connection.close()
-        self._pass(EngineError(f"the engine process ended: {end}"))
+        with connection:
+            writer = threading.Thread(
+                target=self._write, args=(connection,), name="pyinfer-engine-writer", daemon=True
+            )
+            writer.start()
+            with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+                while True:
+                    self._pass(connection.recv())
+            self._outbox.put(StopIteration)
+            # What closed its end without ending would hold memory for nothing.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_CLOSE_SECONDS)
+            process.kill()
+            end = how_it_ended(process.wait())
+            writer.join(_CLOSE_SECONDS)
+        return EngineLostError(f"the engine process ended: {end}", hint="send the request again")
 
     def _write(self, connection: Connection) -> None:
-        with contextlib.suppress(OSError):
+        try:
             connection.send(self._order)
             while (message := self._outbox.get()) is not StopIteration:
                 connection.send(message)
+        except OSError:
+            pass  # it has ended, as the reader sees
+        except Exception:
+            log.exception("a message to an engine process could not be sent")
+            self.kill()  # or everything behind the message would wait for ever
 
     def _pass(self, message: Any) -> None:
         """Put a message into the batch that the event loop is about to take."""
@@ -183,14 +202,15 @@ class EngineProcess:
             messages, self._inbox = self._inbox, []
         self._heard = time.monotonic()
         for message in messages:
-            if isinstance(message, list):
-                for part in message:
-                    if isinstance(part, Snapshot):
-                        self._note(part)
-                    else:
+            for part in message if isinstance(message, list) else (message,):
+                try:
+                    if isinstance(part, Event):
                         self._deliver(part)
-            else:
-                self._note(message)
+                    else:
+                        self._note(part)
+                except Exception:
+                    # Others' events are in the same batch.
+                    log.exception("what an engine process said could not be handed on")
 
     def _note(self, message: Any) -> None:
         if isinstance(message, Snapshot):
@@ -220,10 +240,12 @@ class EngineProcess:
         self.ended.set()
         served = self.ready.done() and not self.ready.cancelled() and not self.ready.exception()
         self._fail(error)
-        if served and self._on_exit is not None and not self._closing:
-            self._on_exit(error)
-        for request_id in list(self._listeners):
-            self._deliver(Failed(request_id, error))
+        try:
+            if served and self._on_exit is not None and not self._closing:
+                self._on_exit(error)
+        finally:
+            for request_id in list(self._listeners):
+                self._deliver(Failed(request_id, error))
 
     def _deliver(self, event: Event) -> None:
         listener = self._listeners.get(event.request_id)
@@ -231,7 +253,14 @@ class EngineProcess:
             return
         if isinstance(event, End | Failed):
             del self._listeners[event.request_id]
-        listener(event)
+        try:
+            listener(event)
+        except Exception:
+            log.exception("an answer could not take what the engine said")
+            self.cancel(event.request_id)
+            self._listeners.pop(event.request_id, None)
+            with contextlib.suppress(Exception):
+                listener(Failed(event.request_id, EngineError("the answer was lost")))
 
 
 def _start() -> tuple[Connection, subprocess.Popen[bytes]]:

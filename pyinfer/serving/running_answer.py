@@ -80,6 +80,7 @@ class Answer:
         self._progress = [0, 0, 0]
         self._timer: asyncio.TimerHandle | None = None
         self._late = False
+        self._done = False
         self._submit(prepared)
 
     def _submit(self, prepared: Prepared) -> None:
@@ -90,7 +91,8 @@ class Answer:
                 request.request_id = process.new_id()
                 process.submit(request, partial(self._take, index))
                 self._choices[index] = request.request_id
-        except PyinferError:
+        except BaseException:
+            self._done = True  # who made it gives back what it held
             self.cancel()
             raise
 
@@ -105,7 +107,7 @@ class Answer:
             if record.phase == "queued":
                 record.phase = "prefill"
         elif isinstance(event, End | Failed):
-            del self._choices[index]
+            self._choices.pop(index, None)
             self._note_end(event)
         if not self._left:
             self._events.append((index, event))
@@ -144,6 +146,9 @@ class Answer:
             record.reason = "length"
 
     def _finish(self, now: int) -> None:
+        if self._done:
+            return
+        self._done = True
         if self._timer is not None:
             self._timer.cancel()
         self.record.total_ns = now - self.record.arrived_ns

@@ -171,7 +171,7 @@ def test_the_end_of_the_thread_reaches_everybody(model: FakeModel) -> None:
     for handle in handles:
         assert isinstance(read(handle)[1], Failed)
     worker._thread.join(20)
-    with pytest.raises(EngineError, match="closed"):
+    with pytest.raises(EngineError, match=r"failed: KeyboardInterrupt\. "):
         submit(worker, [1])
     worker.close()
 
@@ -264,3 +264,85 @@ def test_a_forked_child_raises_at_once(worker: EngineWorker) -> None:
     process.start()
     assert "fork" in queue.get()
     process.join(20)
+
+
+def test_a_request_that_cannot_be_taken_in_fails_alone(
+    worker: EngineWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = worker.engine._sequence
+
+    def sometimes(request: Request) -> Any:
+        if request.tokens[0] == 13:
+            raise MemoryError("no room")
+        return make(request)
+
+    monkeypatch.setattr(worker.engine, "_sequence", sometimes)
+    good, good_handle = submit(worker, [2] * 30, max_tokens=10)
+    _, bad_handle = submit(worker, [13] * 30)
+    event = read(bad_handle)[1]
+    assert isinstance(event, Failed)
+    assert "MemoryError: no room" in str(event.error)
+    want = reference_answer([2] * 30, good.params.filled(DEFAULTS), 9999)
+    assert read(good_handle)[0] == want
+
+
+@pytest.mark.parametrize("place", ["add", "remove", "plan"])
+def test_a_failure_inside_the_scheduler_fails_everybody_and_the_engine_goes_on(
+    model: FakeModel, worker: EngineWorker, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    scheduler = worker.engine.scheduler
+    inside, broken = threading.Event(), threading.Event()
+    wait = wait_for_cancel()
+    real = getattr(scheduler, place)
+
+    def blocked(spans: Any, flag: Any) -> None:
+        inside.set()
+        wait(spans, flag)
+
+    def fails(*arguments: Any) -> Any:
+        if inside.is_set() and not broken.is_set():
+            broken.set()
+            raise MemoryError("no room")
+        return real(*arguments)
+
+    monkeypatch.setattr(scheduler, place, fails)
+    model.before_step = blocked
+    first = submit(worker, [1] * 90)[1]
+    assert inside.wait(20)
+    handles = [first, submit(worker, [2] * 90)[1]]
+    first.cancel()
+    ends = [read(handle)[1] for handle in handles]
+    assert broken.is_set()
+    assert any(isinstance(end, Failed) and "no room" in str(end.error) for end in ends)
+    model.before_step = None
+    request, handle = submit(worker, [5] * 100, max_tokens=5)
+    assert read(handle)[0] == reference_answer([5] * 100, request.params.filled(DEFAULTS), 9999)
+    assert scheduler.pool.free + scheduler.prefix.evictable() == model.n_blocks
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_fails_every_waiting_and_later_call(model: FakeModel) -> None:
+    """Also when its last words do not get out."""
+    ready = threading.Event()
+
+    def full() -> None:
+        if ready.wait(20):
+            raise MemoryError("no room")
+
+    flag = Flag()
+    worker = EngineWorker(Engine(model, DEFAULTS, cancel=flag), flag, full)
+
+    def deaf(event: Event) -> None:
+        raise MemoryError("no room either")
+
+    reader = submit(worker, [1], ignore_eos=True)[1]
+    silent = worker.submit(make_request(worker.new_id(), [2], ignore_eos=True), deaf)
+    ready.set()
+    for handle in (reader, silent):
+        event = read(handle)[1]
+        assert isinstance(event, Failed)
+        assert isinstance(event.error, EngineError)
+    worker._thread.join(20)
+    with pytest.raises(EngineError, match="MemoryError: no room"):
+        submit(worker, [1])
+    worker.close()

@@ -135,3 +135,29 @@ def test_a_closed_event_loop_leaves_no_request_behind(script: Scripted, llm: LLM
     stream = asyncio.run(main())
     wait_until_idle(llm)
     del stream
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_engine_thread_ends_streams_that_its_last_words_do_not_reach(
+    script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm = make_llm(script.model, script.tokenizer)
+
+    def silent(events: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(llm._worker, "_deliver_all", silent)
+
+    async def work() -> None:
+        stream = await llm.astream("x")
+        async with asyncio.timeout(60):
+            with pytest.raises(EngineError, match="MemoryError"):
+                async for _ in stream:
+                    pass
+        with pytest.raises(EngineError, match="MemoryError"):
+            await llm.agenerate("x")
+
+    asyncio.run(work())
+    with pytest.raises(EngineError, match="MemoryError"):
+        llm.logits([1])
+    llm.close()

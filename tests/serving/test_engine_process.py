@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pyinfer.errors import EngineError
+from pyinfer.errors import EngineError, EngineLostError
 from pyinfer.serving import engine_process
 from pyinfer.serving.engine_process import how_it_ended
+from pyinfer.serving.running_answer import Answer
 from pyinfer.serving.service import Service
 
 from .services import (
@@ -21,6 +26,7 @@ from .services import (
     complete,
     endless,
     first_piece,
+    idle,
     run,
     running_service,
     until,
@@ -44,7 +50,7 @@ def test_a_crash_fails_what_runs_and_the_next_request_loads_again(number: signal
                 await until(lambda: service.stats().models[0].waiting)
                 first = _pid(service)
                 os.kill(first, number)
-                with pytest.raises(EngineError, match=f"killed by {number.name}"):
+                with pytest.raises(EngineLostError, match=f"killed by {number.name}"):
                     async for _ in answer:
                         pass
             # Who waited for a place runs on the new process, as does who comes now.
@@ -123,3 +129,131 @@ def test_ends_in_words() -> None:
     assert how_it_ended(-11) == "killed by SIGSEGV"
     assert how_it_ended(-63) == "killed by signal 63"
     assert how_it_ended(3) == "status 3"
+
+
+# The child with one place broken as soon as a file exists, so that the test says when.
+_BROKEN = """
+import os, sys; sys.path[:] = sys.argv[3:]
+from pyinfer.serving import engine_child
+from pyinfer.serving.engine_child import EngineChild, main
+
+def breaking(function):
+    def broken(*arguments, **options):
+        if os.path.exists({flag!r}):
+            raise {error}("no room")
+        return function(*arguments, **options)
+    return broken
+
+{owner}.{name} = breaking({owner}.{name})
+main(int(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "error"),
+    [
+        ("EngineChild", "_after_events", "MemoryError"),  # the engine's thread
+        ("EngineChild", "_send", "MemoryError"),  # whichever thread sends first
+        ("engine_child", "resident_bytes", "SystemExit"),  # the heartbeat or the engine
+        ("EngineChild", "_submit", "MemoryError"),  # the main thread
+        ("EngineChild", "_submit", "KeyboardInterrupt"),
+    ],
+)
+def test_the_process_ends_with_any_of_its_threads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, owner: str, name: str, error: str
+) -> None:
+    flag = tmp_path / "broken"
+    program = _BROKEN.format(flag=str(flag), owner=owner, name=name, error=error)
+    monkeypatch.setattr(engine_process, "_PROGRAM", program)
+
+    async def work() -> None:
+        async with running_service(parallel=2) as service:
+            expected = await complete(service, ask())
+            async with await service.generate(endless()) as answer:
+                await first_piece(answer)
+                first = _pid(service)
+                flag.touch()
+                second = asyncio.create_task(complete(service, ask()))
+                with pytest.raises(EngineLostError, match="status 70"):
+                    async for _ in answer:
+                        pass
+            flag.unlink()
+            with contextlib.suppress(EngineLostError):  # it may have come to the next process
+                await second
+            assert (await complete(service, ask()))[0].generation.text == expected[
+                0
+            ].generation.text
+            assert _pid(service) != first
+            await until(lambda: not service.stats().running)
+            assert_nothing_left(service)
+
+    run(work)
+
+
+@pytest.mark.parametrize("name", ["recv", "send"])
+def test_a_thread_of_the_server_that_fails_takes_the_process_along(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    broken = threading.Event()
+
+    class Connection(engine_process.Connection):
+        pass
+
+    function = getattr(engine_process.Connection, name)
+
+    def sometimes(*arguments: Any) -> Any:
+        if broken.is_set():
+            raise MemoryError("no room")
+        return function(*arguments)
+
+    setattr(Connection, name, sometimes)
+    monkeypatch.setattr(engine_process, "Connection", Connection)
+
+    async def work() -> None:
+        async with running_service() as service:
+            await complete(service, ask())
+            async with await service.generate(endless()) as answer:
+                await first_piece(answer)
+                first = _pid(service)
+                broken.set()
+                second = asyncio.create_task(complete(service, ask()))
+                with pytest.raises(EngineLostError):
+                    async for _ in answer:
+                        pass
+            broken.clear()
+            with contextlib.suppress(EngineLostError):
+                await second
+            assert (await complete(service, ask()))[0].reason == "stop"
+            assert _pid(service) != first
+            await until(lambda: not service.stats().running)
+            assert_nothing_left(service)
+
+    run(work)
+
+
+def test_a_listener_that_fails_costs_nobody_else_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    note = Answer._note_tokens
+    victims: list[Answer] = []
+
+    def sometimes(self: Answer, *arguments: Any) -> None:
+        if self in victims:
+            raise MemoryError("no room")
+        note(self, *arguments)
+
+    monkeypatch.setattr(Answer, "_note_tokens", sometimes)
+
+    async def work() -> None:
+        async with running_service(parallel=2) as service:
+            expected = await complete(service, ask())
+            async with await service.generate(endless()) as answer:
+                victims.append(answer)
+                good = asyncio.create_task(complete(service, ask()))
+                with pytest.raises(EngineError, match="lost"):
+                    async for _ in answer:
+                        pass
+            assert (await good)[0].generation.text == expected[0].generation.text
+            await until(lambda: not service.stats().running)
+            await until(lambda: idle(service))
+            assert_nothing_left(service)
+
+    run(work)

@@ -28,7 +28,7 @@ Dialect = Literal["ollama", "openai", "llama"]
 RETRY_AFTER_SECONDS = 1
 
 #: Codes of failures that pass by themselves.
-_PASSING = frozenset({"queue_full", "insufficient_memory", "unavailable"})
+_PASSING = frozenset({"queue_full", "insufficient_memory", "unavailable", "engine_lost"})
 
 #: Where a dialect's clients expect another status than the one of the class.
 _STATUS: dict[tuple[Dialect, str], int] = {
