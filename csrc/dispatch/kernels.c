@@ -1,30 +1,32 @@
 /* The scalar kernels: the specification, and what every level falls back to. */
 #include "pyinfer/kernels.h"
 
-#define PER_FORMAT(op)                                                                             \
-    pi_##op##_fn pi_##op##_f32_scalar, pi_##op##_f16_scalar, pi_##op##_bf16_scalar,                \
-        pi_##op##_q8_0_scalar, pi_##op##_q4_0_scalar, pi_##op##_q5_1_scalar,                       \
-        pi_##op##_q2_k_scalar, pi_##op##_q4_k_scalar, pi_##op##_q5_k_scalar, pi_##op##_q6_k_scalar
-#define PER_WEIGHTED_FORMAT(op)                                                                    \
-    pi_##op##_fn pi_##op##_q4_0_scalar, pi_##op##_q5_1_scalar, pi_##op##_q2_k_scalar,              \
-        pi_##op##_q4_k_scalar, pi_##op##_q5_k_scalar, pi_##op##_q6_k_scalar
-#define PER_FILE_FORMAT(op)                                                                        \
-    pi_##op##_fn pi_##op##_q4_1_scalar, pi_##op##_q5_0_scalar, pi_##op##_iq4_nl_scalar,            \
-        pi_##op##_q3_k_scalar
+/* Kernels of weight formats: X(op, format, FORMAT). */
+#define FLOAT_KERNELS(X, format, NAME)                                                             \
+    X(gemv, format, NAME)                                                                          \
+    X(gemm, format, NAME)                                                                          \
+    X(pack, format, NAME)                                                                          \
+    X(unpack, format, NAME)                                                                        \
+    X(embed, format, NAME)                                                                         \
+    X(quantize, format, NAME)                                                                      \
+    X(dequantize, format, NAME)
+#define QUANTIZED_KERNELS(X, format, NAME)                                                         \
+    FLOAT_KERNELS(X, format, NAME) X(quantize_weighted, format, NAME)
+#define FILE_ONLY_KERNELS(X, format, NAME)                                                         \
+    X(quantize, format, NAME)                                                                      \
+    X(dequantize, format, NAME)                                                                    \
+    X(quantize_weighted, format, NAME)                                                             \
+    X(transcode, format, NAME)
 
-PER_FORMAT(gemv);
-PER_FORMAT(gemm);
-PER_FORMAT(pack);
-PER_FORMAT(unpack);
-PER_FORMAT(quantize);
-PER_FORMAT(dequantize);
-PER_FORMAT(embed);
+#define DECLARE(op, format, NAME) pi_##op##_fn pi_##op##_##format##_scalar;
+#define DECLARE_FLOAT(format, NAME, ...) FLOAT_KERNELS(DECLARE, format, NAME)
+#define DECLARE_QUANTIZED(format, NAME, ...) QUANTIZED_KERNELS(DECLARE, format, NAME)
+#define DECLARE_FILE_ONLY(format, NAME, ...) FILE_ONLY_KERNELS(DECLARE, format, NAME)
+PI_FLOAT_FORMATS(DECLARE_FLOAT)
+PI_QUANTIZED_FORMATS(DECLARE_QUANTIZED)
+PI_FILE_ONLY_FORMATS(DECLARE_FILE_ONLY)
+
 pi_fit_fn pi_fit_q4_0_scalar;
-PER_FILE_FORMAT(quantize);
-PER_FILE_FORMAT(dequantize);
-PER_FILE_FORMAT(transcode);
-PER_FILE_FORMAT(quantize_weighted);
-PER_WEIGHTED_FORMAT(quantize_weighted);
 pi_act_a8_fn pi_act_a8_scalar;
 pi_rmsnorm_fn pi_rmsnorm_f32_scalar;
 pi_rope_fn pi_rope_f32_scalar;
@@ -37,39 +39,16 @@ pi_head_select_fn pi_head_select_f32_scalar;
 pi_read_fn pi_limits_read_scalar;
 pi_peak_fn pi_limits_dot_scalar, pi_limits_fma_scalar;
 
-#define SET_FORMATS(k, op)                                                                         \
-    (k)->op[PI_FORMAT_F32] = pi_##op##_f32_scalar;                                                 \
-    (k)->op[PI_FORMAT_F16] = pi_##op##_f16_scalar;                                                 \
-    (k)->op[PI_FORMAT_BF16] = pi_##op##_bf16_scalar;                                               \
-    (k)->op[PI_FORMAT_Q8_0] = pi_##op##_q8_0_scalar;                                               \
-    SET_WEIGHTED_FORMATS(k, op)
-#define SET_WEIGHTED_FORMATS(k, op)                                                                \
-    (k)->op[PI_FORMAT_Q4_0] = pi_##op##_q4_0_scalar;                                               \
-    (k)->op[PI_FORMAT_Q5_1] = pi_##op##_q5_1_scalar;                                               \
-    (k)->op[PI_FORMAT_Q2_K] = pi_##op##_q2_k_scalar;                                               \
-    (k)->op[PI_FORMAT_Q4_K] = pi_##op##_q4_k_scalar;                                               \
-    (k)->op[PI_FORMAT_Q5_K] = pi_##op##_q5_k_scalar;                                               \
-    (k)->op[PI_FORMAT_Q6_K] = pi_##op##_q6_k_scalar
-#define SET_FILE_FORMATS(k, op)                                                                    \
-    (k)->op[PI_FORMAT_Q4_1] = pi_##op##_q4_1_scalar;                                               \
-    (k)->op[PI_FORMAT_Q5_0] = pi_##op##_q5_0_scalar;                                               \
-    (k)->op[PI_FORMAT_IQ4_NL] = pi_##op##_iq4_nl_scalar;                                           \
-    (k)->op[PI_FORMAT_Q3_K] = pi_##op##_q3_k_scalar
+#define SET(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_scalar;
+#define SET_FLOAT(format, NAME, ...) FLOAT_KERNELS(SET, format, NAME)
+#define SET_QUANTIZED(format, NAME, ...) QUANTIZED_KERNELS(SET, format, NAME)
+#define SET_FILE_ONLY(format, NAME, ...) FILE_ONLY_KERNELS(SET, format, NAME)
 
 void pi_kernels_fill_scalar(struct pi_kernels *k) {
-    SET_FORMATS(k, gemv);
-    SET_FORMATS(k, gemm);
-    SET_FORMATS(k, pack);
-    SET_FORMATS(k, unpack);
-    SET_FORMATS(k, quantize);
-    SET_FORMATS(k, dequantize);
-    SET_FORMATS(k, embed);
+    PI_FLOAT_FORMATS(SET_FLOAT)
+    PI_QUANTIZED_FORMATS(SET_QUANTIZED)
+    PI_FILE_ONLY_FORMATS(SET_FILE_ONLY)
     k->fit[PI_FORMAT_Q4_0] = pi_fit_q4_0_scalar;
-    SET_FILE_FORMATS(k, quantize);
-    SET_FILE_FORMATS(k, dequantize);
-    SET_FILE_FORMATS(k, transcode);
-    SET_FILE_FORMATS(k, quantize_weighted);
-    SET_WEIGHTED_FORMATS(k, quantize_weighted);
     k->act_a8 = pi_act_a8_scalar;
     k->rmsnorm = pi_rmsnorm_f32_scalar;
     k->rope = pi_rope_f32_scalar;

@@ -1,31 +1,44 @@
 /* Levels of x86-64. A fill begins with the level that it builds on and replaces what it has better. */
 #include "pyinfer/kernels.h"
 
-#define EACH_FORMAT(op, isa)                                                                       \
-    pi_##op##_fn pi_##op##_f32_##isa, pi_##op##_f16_##isa, pi_##op##_bf16_##isa,                   \
-        pi_##op##_q8_0_##isa, pi_##op##_q4_0_##isa, pi_##op##_q5_1_##isa, pi_##op##_q2_k_##isa,    \
-        pi_##op##_q4_k_##isa, pi_##op##_q5_k_##isa, pi_##op##_q6_k_##isa
-
-#define SET_FORMATS(k, op, isa)                                                                    \
-    (k)->op[PI_FORMAT_F32] = pi_##op##_f32_##isa;                                                  \
-    (k)->op[PI_FORMAT_F16] = pi_##op##_f16_##isa;                                                  \
-    (k)->op[PI_FORMAT_BF16] = pi_##op##_bf16_##isa;                                                \
-    (k)->op[PI_FORMAT_Q8_0] = pi_##op##_q8_0_##isa;                                                \
-    (k)->op[PI_FORMAT_Q4_0] = pi_##op##_q4_0_##isa;                                                \
-    (k)->op[PI_FORMAT_Q5_1] = pi_##op##_q5_1_##isa;                                                \
-    (k)->op[PI_FORMAT_Q2_K] = pi_##op##_q2_k_##isa;                                                \
-    (k)->op[PI_FORMAT_Q4_K] = pi_##op##_q4_k_##isa;                                                \
-    (k)->op[PI_FORMAT_Q5_K] = pi_##op##_q5_k_##isa;                                                \
-    (k)->op[PI_FORMAT_Q6_K] = pi_##op##_q6_k_##isa
+/* Kernels of weight formats that a level has of its own: X(op, format, FORMAT). */
+/* clang-format off */
+#define AVX2_KERNELS(X) \
+    X(gemv, f32, F32) X(gemm, f32, F32) X(pack, f32, F32) \
+    X(gemv, f16, F16) X(gemm, f16, F16) X(pack, f16, F16) \
+    X(gemv, bf16, BF16) X(gemm, bf16, BF16) X(pack, bf16, BF16) \
+    X(gemv, q8_0, Q8_0) X(gemm, q8_0, Q8_0) X(pack, q8_0, Q8_0) \
+    X(gemv, q4_0, Q4_0) X(gemm, q4_0, Q4_0) X(pack, q4_0, Q4_0) \
+    X(gemv, q5_1, Q5_1) X(gemm, q5_1, Q5_1) X(pack, q5_1, Q5_1) \
+    X(gemv, q2_k, Q2_K) X(gemm, q2_k, Q2_K) X(pack, q2_k, Q2_K) \
+    X(gemv, q4_k, Q4_K) X(gemm, q4_k, Q4_K) X(pack, q4_k, Q4_K) \
+    X(gemv, q5_k, Q5_K) X(gemm, q5_k, Q5_K) X(pack, q5_k, Q5_K) \
+    X(gemv, q6_k, Q6_K) X(gemm, q6_k, Q6_K) X(pack, q6_k, Q6_K) \
+    X(quantize, f16, F16) X(dequantize, f16, F16) \
+    X(quantize, bf16, BF16) X(dequantize, bf16, BF16) \
+    X(quantize, q8_0, Q8_0) X(dequantize, q8_0, Q8_0) \
+    X(quantize, q4_0, Q4_0) X(dequantize, q4_0, Q4_0)
+#define AVX2VNNI_KERNELS(X) \
+    X(gemv, q8_0, Q8_0) X(gemm, q8_0, Q8_0) \
+    X(gemv, q4_0, Q4_0) X(gemm, q4_0, Q4_0)
+#define AVX512VNNI_KERNELS(X) \
+    X(gemv, f32, F32) X(gemm, f32, F32) \
+    X(gemv, f16, F16) X(gemm, f16, F16) \
+    X(gemv, bf16, BF16) X(gemm, bf16, BF16) \
+    X(gemv, q8_0, Q8_0) X(gemm, q8_0, Q8_0) \
+    X(gemv, q4_0, Q4_0) X(gemm, q4_0, Q4_0) \
+    X(gemv, q5_1, Q5_1) X(gemm, q5_1, Q5_1) \
+    X(gemv, q2_k, Q2_K) X(gemm, q2_k, Q2_K) \
+    X(gemv, q4_k, Q4_K) X(gemm, q4_k, Q4_K) \
+    X(gemv, q5_k, Q5_K) X(gemm, q5_k, Q5_K) \
+    X(gemv, q6_k, Q6_K) X(gemm, q6_k, Q6_K)
+/* clang-format on */
 
 #if defined(PI_BUILD_AVX2)
-EACH_FORMAT(gemv, avx2);
-EACH_FORMAT(gemm, avx2);
-EACH_FORMAT(pack, avx2);
-pi_quantize_fn pi_quantize_f16_avx2, pi_quantize_bf16_avx2, pi_quantize_q8_0_avx2,
-    pi_quantize_q4_0_avx2;
-pi_dequantize_fn pi_dequantize_f16_avx2, pi_dequantize_bf16_avx2, pi_dequantize_q8_0_avx2,
-    pi_dequantize_q4_0_avx2;
+#define DECLARE_AVX2(op, format, NAME) pi_##op##_fn pi_##op##_##format##_avx2;
+#define SET_AVX2(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_avx2;
+
+AVX2_KERNELS(DECLARE_AVX2)
 pi_act_a8_fn pi_act_a8_avx2;
 pi_rmsnorm_fn pi_rmsnorm_f32_avx2;
 pi_rope_fn pi_rope_f32_avx2;
@@ -40,17 +53,7 @@ pi_peak_fn pi_limits_dot_avx2, pi_limits_fma_avx2;
 
 static void fill_avx2(struct pi_kernels *k) {
     pi_kernels_fill_scalar(k);
-    SET_FORMATS(k, gemv, avx2);
-    SET_FORMATS(k, gemm, avx2);
-    SET_FORMATS(k, pack, avx2);
-    k->quantize[PI_FORMAT_F16] = pi_quantize_f16_avx2;
-    k->quantize[PI_FORMAT_BF16] = pi_quantize_bf16_avx2;
-    k->quantize[PI_FORMAT_Q8_0] = pi_quantize_q8_0_avx2;
-    k->quantize[PI_FORMAT_Q4_0] = pi_quantize_q4_0_avx2;
-    k->dequantize[PI_FORMAT_F16] = pi_dequantize_f16_avx2;
-    k->dequantize[PI_FORMAT_BF16] = pi_dequantize_bf16_avx2;
-    k->dequantize[PI_FORMAT_Q8_0] = pi_dequantize_q8_0_avx2;
-    k->dequantize[PI_FORMAT_Q4_0] = pi_dequantize_q4_0_avx2;
+    AVX2_KERNELS(SET_AVX2)
     k->act_a8 = pi_act_a8_avx2;
     k->rmsnorm = pi_rmsnorm_f32_avx2;
     k->rope = pi_rope_f32_avx2;
@@ -71,28 +74,24 @@ static void fill_avx2(struct pi_kernels *k) {
 #endif
 
 #if defined(PI_BUILD_AVX2VNNI)
-#define EACH_VNNI(suffix)                                                                          \
-    pi_gemv_fn pi_gemv_q8_0_##suffix, pi_gemv_q4_0_##suffix;                                       \
-    pi_gemm_fn pi_gemm_q8_0_##suffix, pi_gemm_q4_0_##suffix;                                       \
-    pi_peak_fn pi_limits_dot_##suffix
+#define DECLARE_VEX(op, format, NAME) pi_##op##_fn pi_##op##_##format##_avx2vnni;
+#define DECLARE_EVEX(op, format, NAME) pi_##op##_fn pi_##op##_##format##_avx2vnni_evex;
+#define SET_VEX(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_avx2vnni;
+#define SET_EVEX(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_avx2vnni_evex;
 
-#define SET_VNNI(k, suffix)                                                                        \
-    (k)->gemv[PI_FORMAT_Q8_0] = pi_gemv_q8_0_##suffix;                                             \
-    (k)->gemv[PI_FORMAT_Q4_0] = pi_gemv_q4_0_##suffix;                                             \
-    (k)->gemm[PI_FORMAT_Q8_0] = pi_gemm_q8_0_##suffix;                                             \
-    (k)->gemm[PI_FORMAT_Q4_0] = pi_gemm_q4_0_##suffix;                                             \
-    (k)->limit_dot = pi_limits_dot_##suffix
-
-EACH_VNNI(avx2vnni);
-EACH_VNNI(avx2vnni_evex);
+AVX2VNNI_KERNELS(DECLARE_VEX)
+AVX2VNNI_KERNELS(DECLARE_EVEX)
+pi_peak_fn pi_limits_dot_avx2vnni, pi_limits_dot_avx2vnni_evex;
 
 /* The same kernels in the encoding that this CPU has: see util/x86_sum_dpbusd256.h. */
 static void fill_avx2vnni(struct pi_kernels *k) {
     fill_avx2(k);
     if (pi_cpu_features() & PI_X86_AVXVNNI) {
-        SET_VNNI(k, avx2vnni);
+        AVX2VNNI_KERNELS(SET_VEX)
+        k->limit_dot = pi_limits_dot_avx2vnni;
     } else {
-        SET_VNNI(k, avx2vnni_evex);
+        AVX2VNNI_KERNELS(SET_EVEX)
+        k->limit_dot = pi_limits_dot_avx2vnni_evex;
     }
 }
 #else
@@ -100,8 +99,10 @@ static void fill_avx2vnni(struct pi_kernels *k) {
 #endif
 
 #if defined(PI_BUILD_AVX512VNNI)
-EACH_FORMAT(gemv, avx512vnni);
-EACH_FORMAT(gemm, avx512vnni);
+#define DECLARE_AVX512VNNI(op, format, NAME) pi_##op##_fn pi_##op##_##format##_avx512vnni;
+#define SET_AVX512VNNI(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_avx512vnni;
+
+AVX512VNNI_KERNELS(DECLARE_AVX512VNNI)
 pi_act_a8_fn pi_act_a8_avx512vnni;
 pi_rmsnorm_fn pi_rmsnorm_f32_avx512vnni;
 pi_swiglu_fn pi_swiglu_f32_avx512vnni;
@@ -115,8 +116,7 @@ pi_peak_fn pi_limits_dot_avx512vnni, pi_limits_fma_avx512vnni;
  * 1 % of a step, or run at the speed of memory already. */
 static void fill_avx512vnni(struct pi_kernels *k) {
     fill_avx2(k);
-    SET_FORMATS(k, gemv, avx512vnni);
-    SET_FORMATS(k, gemm, avx512vnni);
+    AVX512VNNI_KERNELS(SET_AVX512VNNI)
     k->act_a8 = pi_act_a8_avx512vnni;
     k->rmsnorm = pi_rmsnorm_f32_avx512vnni;
     k->swiglu = pi_swiglu_f32_avx512vnni;

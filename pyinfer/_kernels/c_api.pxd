@@ -4,6 +4,12 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 cdef extern from "stdbool.h" nogil:
     ctypedef bint cbool "bool"
 
+cdef extern from "pyinfer/formats.h" nogil:
+    enum pi_format:
+        PI_FORMAT_F32
+        PI_FORMAT_COUNT
+        PI_FILE_FORMAT_COUNT
+
 cdef extern from "pyinfer/types.h" nogil:
     enum pi_status:
         PI_OK
@@ -14,15 +20,6 @@ cdef extern from "pyinfer/types.h" nogil:
         PI_ERR_NUMERIC
         PI_ERR_FORKED
         PI_ERR_IO
-
-    enum pi_format:
-        PI_FORMAT_F32
-        PI_FORMAT_F16
-        PI_FORMAT_BF16
-        PI_FORMAT_Q8_0
-        PI_FORMAT_Q4_0
-        PI_FORMAT_COUNT
-        PI_FILE_FORMAT_COUNT
 
     int PI_PANEL_ROWS
     int PI_GROUP_INPUTS
@@ -47,6 +44,7 @@ cdef extern from "pyinfer/qtype.h" nogil:
         size_t group_bytes
         cbool quantized
         pi_format panel
+        int32_t ggml_type
 
     const pi_qtype *pi_qtype_of(pi_format format)
 
@@ -171,24 +169,25 @@ cdef extern from "pyinfer/kernels.h" nogil:
         int32_t *index, size_t capacity, const float *logits, size_t n,
         float threshold) noexcept
 
+    # Arrays are pointers here: their lengths are the business of the C table.
     struct pi_kernels:
         const pi_level *level
-        pi_gemv_ptr gemv[10]
-        pi_gemm_ptr gemm[10]
-        pi_pack_ptr pack[10]
-        pi_unpack_ptr unpack[10]
-        pi_quantize_ptr quantize[14]
-        pi_quantize_weighted_ptr quantize_weighted[14]
-        pi_dequantize_ptr dequantize[14]
-        pi_fit_ptr fit[10]
-        pi_embed_ptr embed[10]
+        pi_gemv_ptr *gemv
+        pi_gemm_ptr *gemm
+        pi_pack_ptr *pack
+        pi_unpack_ptr *unpack
+        pi_quantize_ptr *quantize
+        pi_quantize_weighted_ptr *quantize_weighted
+        pi_dequantize_ptr *dequantize
+        pi_fit_ptr *fit
+        pi_embed_ptr *embed
         pi_act_a8_ptr act_a8
         pi_rmsnorm_ptr rmsnorm
         pi_rope_ptr rope
         pi_swiglu_ptr swiglu
-        pi_attn_ptr attn_kv[3]
+        pi_attn_ptr *attn_kv
         pi_attn_merge_ptr attn_merge
-        pi_kv_append_ptr kv_append[3]
+        pi_kv_append_ptr *kv_append
         pi_head_stats_ptr head_stats
         pi_head_select_ptr head_select
 

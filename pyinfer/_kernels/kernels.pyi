@@ -12,12 +12,12 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pyinfer._kernels.matrix_kernels import FILE_FORMATS as FILE_FORMATS
-from pyinfer._kernels.matrix_kernels import FORMATS as FORMATS
-from pyinfer._kernels.matrix_kernels import FormatInfo as FormatInfo
+from pyinfer._kernels.formats import FILE_FORMATS as FILE_FORMATS
+from pyinfer._kernels.formats import FORMATS as FORMATS
+from pyinfer._kernels.formats import FormatInfo as FormatInfo
+from pyinfer._kernels.formats import format_info as format_info
 from pyinfer._kernels.matrix_kernels import MatrixKernels
 from pyinfer._kernels.matrix_kernels import aligned_empty as aligned_empty
-from pyinfer._kernels.matrix_kernels import format_info as format_info
 from pyinfer._kernels.runtime import ISAS as ISAS
 from pyinfer._kernels.runtime import available_isas as available_isas
 

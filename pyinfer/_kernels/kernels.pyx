@@ -9,13 +9,8 @@ from pyinfer._kernels.matrix_kernels cimport MatrixKernels, require
 import numpy as np
 
 from pyinfer._kernels.cache import FORMATS as KV_FORMATS, block_bytes
-from pyinfer._kernels.matrix_kernels import (
-    FILE_FORMATS,
-    FORMATS,
-    FormatInfo,
-    aligned_empty,
-    format_info,
-)
+from pyinfer._kernels.formats import FILE_FORMATS, FORMATS, FormatInfo, format_info
+from pyinfer._kernels.matrix_kernels import aligned_empty
 from pyinfer._kernels.runtime import ISAS, available_isas
 
 __all__ = [

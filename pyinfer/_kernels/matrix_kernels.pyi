@@ -3,35 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-
-FORMATS: tuple[str, ...]
-"""Tokens of all weight formats that have panels, and so gemv, gemm, pack and embed."""
-
-FILE_FORMATS: tuple[str, ...]
-"""FORMATS, and those of files only: they have quantize and dequantize."""
-
-class FormatInfo(NamedTuple):
-    """Facts of a weight format.
-
-    ``block_inputs`` inputs take ``block_bytes`` bytes in a file; 16 rows of 128 inputs take
-    ``group_bytes`` bytes when packed, 0 for a format of files only; blocks of 256 fill two such
-    groups. ``quantized`` formats are multiplied with a8 activations, the others with float32.
-    Panels of the format ``panel`` hold the values exactly.
-    """
-
-    name: str
-    block_inputs: int
-    block_bytes: int
-    group_bytes: int
-    quantized: bool
-    panel: str
-
-def format_info(fmt: str) -> FormatInfo:
-    """Return the facts of format ``fmt``; ValueError if there is none of that name."""
 
 def aligned_empty(shape: int | Sequence[int], dtype: DTypeLike = ...) -> NDArray[Any]:
     """Return an uninitialised C-contiguous array whose data starts on a 64-byte line."""

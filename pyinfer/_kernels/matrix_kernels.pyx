@@ -5,29 +5,15 @@ from libc.stdint cimport uint8_t, uintptr_t
 
 from pyinfer._kernels cimport c_api as c
 
-from typing import NamedTuple
-
 import numpy as np
 
+from pyinfer._kernels.formats import FILE_FORMATS, FORMATS, format_info
 from pyinfer._kernels.runtime import available_isas
-
-FILE_FORMATS = tuple([c.pi_qtype_of(<c.pi_format>i).name.decode()
-                      for i in range(c.PI_FILE_FORMAT_COUNT)])
-FORMATS = FILE_FORMATS[:<int>c.PI_FORMAT_COUNT]
 
 cdef size_t ROWS = c.PI_PANEL_ROWS
 cdef size_t GROUP = c.PI_GROUP_INPUTS
 cdef size_t TILE = c.PI_TILE_TOKENS
 cdef size_t A8_BYTES = sizeof(c.pi_a8_group)
-
-
-class FormatInfo(NamedTuple):
-    name: str
-    block_inputs: int
-    block_bytes: int
-    group_bytes: int
-    quantized: bool
-    panel: str
 
 
 cdef int require(bint condition, str message) except -1:
@@ -46,14 +32,6 @@ cdef int check_panels(info, const uint8_t[:, ::1] panels, size_t n_groups) excep
             f"panels of {panels.shape[1]} bytes do not hold {n_groups} groups of {info.name}")
     return require(<uintptr_t>&panels[0, 0] % <uintptr_t>c.PI_LINE_BYTES == 0,
                    "panels are not 64-byte aligned, use aligned_empty")
-
-
-def format_info(fmt):
-    require(fmt in FILE_FORMATS,
-            f"format {fmt!r} is unknown, expected one of {', '.join(FILE_FORMATS)}")
-    cdef const c.pi_qtype *q = c.pi_qtype_of(<c.pi_format><int>FILE_FORMATS.index(fmt))
-    return FormatInfo(fmt, q.block_inputs, q.block_bytes, q.group_bytes, bool(q.quantized),
-                      FORMATS[<int>q.panel])
 
 
 cdef panel_info(fmt):

@@ -4,8 +4,6 @@ from typing import Any
 
 from pyinfer._kernels.runtime import Runtime
 
-FORMATS: tuple[str, ...]
-FILE_FORMATS: tuple[str, ...]
 MAP_ALIGNMENT: int
 
 def row_bytes(fmt: str, cols: int) -> int:

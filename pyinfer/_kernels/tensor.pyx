@@ -7,22 +7,18 @@ from pyinfer._kernels cimport c_runtime as r
 from pyinfer._kernels.runtime cimport Runtime
 from pyinfer._kernels.status cimport check_status
 
+from pyinfer._kernels.formats import FILE_FORMATS, format_info
 from pyinfer.errors import InsufficientMemoryError
 
 MAP_ALIGNMENT = 2 << 20  # of a mapped file range: a huge page
-FILE_FORMATS = tuple([c.pi_qtype_of(<c.pi_format>i).name.decode()
-                      for i in range(c.PI_FILE_FORMAT_COUNT)])
-FORMATS = FILE_FORMATS[:<int>c.PI_FORMAT_COUNT]
 
 
 cdef c.pi_format format_of(str name) except *:
-    if name not in FILE_FORMATS:
-        raise ValueError(f"format {name!r} is unknown, expected one of {', '.join(FILE_FORMATS)}")
-    return <c.pi_format><int>FILE_FORMATS.index(name)
+    return <c.pi_format><int>FILE_FORMATS.index(format_info(name).name)
 
 
 def panel_format(str fmt):
-    return FORMATS[<int>c.pi_qtype_of(format_of(fmt)).panel]
+    return format_info(fmt).panel
 
 
 def row_bytes(str fmt, size_t cols):

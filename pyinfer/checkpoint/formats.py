@@ -4,50 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyinfer._kernels.formats import INFO
+
 # Formats that run, in panels of their own or in those of a format that holds their values exactly:
-# name -> (values per block, bytes per block).
+# name -> (values per block, bytes per block); small blocks first, of those the widest.
 RUNS: dict[str, tuple[int, int]] = {
-    "f32": (1, 4),
-    "f16": (1, 2),
-    "bf16": (1, 2),
-    "q8_0": (32, 34),
-    "q4_0": (32, 18),
-    "q4_1": (32, 20),
-    "q5_0": (32, 22),
-    "q5_1": (32, 24),
-    "iq4_nl": (32, 18),
-    "q2_k": (256, 84),
-    "q3_k": (256, 110),
-    "q4_k": (256, 144),
-    "q5_k": (256, 176),
-    "q6_k": (256, 210),
+    info.name: (info.block_inputs, info.block_bytes)
+    for info in sorted(INFO.values(), key=lambda info: (info.block_inputs, -info.block_bytes))
 }
 
 # One-dimensional tensors (norms, biases) are added and multiplied as floats.
 FLOATS = ("f32", "f16", "bf16")
 
-# Every ggml type: id -> (name, values per block, bytes per block). Types that do not run are
-# listed so that their ranges are checked and the refusal can name them.
-GGML_TYPES: dict[int, tuple[str, int, int]] = {
-    0: ("f32", 1, 4),
-    1: ("f16", 1, 2),
-    2: ("q4_0", 32, 18),
-    3: ("q4_1", 32, 20),
-    6: ("q5_0", 32, 22),
-    7: ("q5_1", 32, 24),
-    8: ("q8_0", 32, 34),
+# ggml types that do not run. They are listed so that their ranges are checked and the refusal can
+# name them.
+_OTHERS: dict[int, tuple[str, int, int]] = {
     9: ("q8_1", 32, 40),
-    10: ("q2_k", 256, 84),
-    11: ("q3_k", 256, 110),
-    12: ("q4_k", 256, 144),
-    13: ("q5_k", 256, 176),
-    14: ("q6_k", 256, 210),
     15: ("q8_k", 256, 292),
     16: ("iq2_xxs", 256, 66),
     17: ("iq2_xs", 256, 74),
     18: ("iq3_xxs", 256, 98),
     19: ("iq1_s", 256, 50),
-    20: ("iq4_nl", 32, 18),
     21: ("iq3_s", 256, 110),
     22: ("iq2_s", 256, 82),
     23: ("iq4_xs", 256, 136),
@@ -57,12 +34,16 @@ GGML_TYPES: dict[int, tuple[str, int, int]] = {
     27: ("i64", 1, 8),
     28: ("f64", 1, 8),
     29: ("iq1_m", 256, 56),
-    30: ("bf16", 1, 2),
     34: ("tq1_0", 256, 54),
     35: ("tq2_0", 256, 66),
     39: ("mxfp4", 32, 17),
     40: ("nvfp4", 64, 36),
     41: ("q1_0", 128, 18),
+}
+
+# Every ggml type: id -> (name, values per block, bytes per block).
+GGML_TYPES: dict[int, tuple[str, int, int]] = _OTHERS | {
+    info.ggml_type: (name, info.block_inputs, info.block_bytes) for name, info in INFO.items()
 }
 
 # safetensors dtype -> (name, bytes per value). Those that do not run keep their own name.

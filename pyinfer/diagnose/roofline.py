@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from pyinfer._kernels.matrix_kernels import format_info
+from pyinfer._kernels.formats import format_info
 from pyinfer.config import ModelConfig
 from pyinfer.diagnose.limits import Limits
 from pyinfer.model.registry import architecture

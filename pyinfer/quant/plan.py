@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from pyinfer._kernels.kernels import FILE_FORMATS
+from pyinfer._kernels.formats import FILE_FORMATS
 from pyinfer._kernels.tensor import panel_format
 from pyinfer.errors import UsageError
 

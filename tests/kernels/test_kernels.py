@@ -36,10 +36,10 @@ def test_format_facts() -> None:
     k_formats = {"q2_k", "q4_k", "q5_k", "q6_k"}
     assert set(FORMATS) == {"f32", "f16", "bf16", "q8_0", "q4_0", "q5_1"} | k_formats
     assert set(FILE_FORMATS) == set(FORMATS) | {"q4_1", "q5_0", "iq4_nl", "q3_k"}
-    assert format_info("q4_0") == ("q4_0", 32, 18, 1152, True, "q4_0")
-    assert format_info("bf16") == ("bf16", 1, 2, 4096, False, "bf16")
-    assert format_info("q4_k") == ("q4_k", 256, 144, 1152, True, "q4_k")
-    assert format_info("q5_0") == ("q5_0", 32, 22, 0, True, "q8_0")
+    assert format_info("q4_0") == ("q4_0", 32, 18, 1152, True, "q4_0", 2)
+    assert format_info("bf16") == ("bf16", 1, 2, 4096, False, "bf16", 30)
+    assert format_info("q4_k") == ("q4_k", 256, 144, 1152, True, "q4_k", 12)
+    assert format_info("q5_0") == ("q5_0", 32, 22, 0, True, "q8_0", 6)
     with pytest.raises(ValueError, match="q4_7"):
         format_info("q4_7")
 

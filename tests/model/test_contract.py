@@ -11,8 +11,9 @@ from hashlib import blake2b
 import numpy as np
 import pytest
 
+from pyinfer._kernels.formats import FORMATS
 from pyinfer._kernels.runtime import Runtime, available_isas
-from pyinfer._kernels.tensor import FORMATS, Arena, PackedTensor, packed_bytes
+from pyinfer._kernels.tensor import Arena, PackedTensor, packed_bytes
 from pyinfer.checkpoint.loader import load_model
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.model.contract import CONTRACT_VERSION, PANELS_VERSION

@@ -87,16 +87,16 @@ struct pi_block_q6_k {
     uint16_t d;
 };
 
-_Static_assert(sizeof(struct pi_block_q4_0) == 18, "q4_0 block is 18 bytes");
-_Static_assert(sizeof(struct pi_block_q4_1) == 20, "q4_1 block is 20 bytes");
-_Static_assert(sizeof(struct pi_block_q5_0) == 22, "q5_0 block is 22 bytes");
-_Static_assert(sizeof(struct pi_block_q5_1) == 24, "q5_1 block is 24 bytes");
-_Static_assert(sizeof(struct pi_block_q8_0) == 34, "q8_0 block is 34 bytes");
-_Static_assert(sizeof(struct pi_block_iq4_nl) == 18, "iq4_nl block is 18 bytes");
-_Static_assert(sizeof(struct pi_block_q2_k) == 84, "q2_k block is 84 bytes");
-_Static_assert(sizeof(struct pi_block_q3_k) == 110, "q3_k block is 110 bytes");
-_Static_assert(sizeof(struct pi_block_q4_k) == 144, "q4_k block is 144 bytes");
-_Static_assert(sizeof(struct pi_block_q5_k) == 176, "q5_k block is 176 bytes");
-_Static_assert(sizeof(struct pi_block_q6_k) == 210, "q6_k block is 210 bytes");
+_Static_assert(sizeof(struct pi_block_q4_0) == PI_BLOCK_BYTES_Q4_0, "q4_0 block");
+_Static_assert(sizeof(struct pi_block_q4_1) == PI_BLOCK_BYTES_Q4_1, "q4_1 block");
+_Static_assert(sizeof(struct pi_block_q5_0) == PI_BLOCK_BYTES_Q5_0, "q5_0 block");
+_Static_assert(sizeof(struct pi_block_q5_1) == PI_BLOCK_BYTES_Q5_1, "q5_1 block");
+_Static_assert(sizeof(struct pi_block_q8_0) == PI_BLOCK_BYTES_Q8_0, "q8_0 block");
+_Static_assert(sizeof(struct pi_block_iq4_nl) == PI_BLOCK_BYTES_IQ4_NL, "iq4_nl block");
+_Static_assert(sizeof(struct pi_block_q2_k) == PI_BLOCK_BYTES_Q2_K, "q2_k block");
+_Static_assert(sizeof(struct pi_block_q3_k) == PI_BLOCK_BYTES_Q3_K, "q3_k block");
+_Static_assert(sizeof(struct pi_block_q4_k) == PI_BLOCK_BYTES_Q4_K, "q4_k block");
+_Static_assert(sizeof(struct pi_block_q5_k) == PI_BLOCK_BYTES_Q5_K, "q5_k block");
+_Static_assert(sizeof(struct pi_block_q6_k) == PI_BLOCK_BYTES_Q6_K, "q6_k block");
 
 #endif

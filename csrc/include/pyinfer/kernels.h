@@ -12,8 +12,7 @@ struct pi_kernels {
     pi_pack_fn *pack[PI_FORMAT_COUNT];
     pi_unpack_fn *unpack[PI_FORMAT_COUNT];
     pi_quantize_fn *quantize[PI_FILE_FORMAT_COUNT];
-    pi_quantize_weighted_fn
-        *quantize_weighted[PI_FILE_FORMAT_COUNT]; /* NULL: makes no difference */
+    pi_quantize_weighted_fn *quantize_weighted[PI_FILE_FORMAT_COUNT]; /* NULL for floats */
     pi_dequantize_fn *dequantize[PI_FILE_FORMAT_COUNT];
     pi_transcode_fn *transcode[PI_FILE_FORMAT_COUNT]; /* NULL for formats that have panels */
     pi_fit_fn *fit[PI_FORMAT_COUNT];                  /* NULL for formats without a search */

@@ -93,15 +93,16 @@ struct pi_a8_group {
     int32_t start_q8[4]; /* -128 * sum(q), for bytes stored as 0..255 */
 };
 
-_Static_assert(sizeof(struct pi_group_q4_0) == 1152, "q4_0 group is 18 lines");
-_Static_assert(sizeof(struct pi_group_q8_0) == 2176, "q8_0 group is 34 lines");
-_Static_assert(sizeof(struct pi_group_q5_1) == 1536, "q5_1 group is 24 lines");
-_Static_assert(sizeof(struct pi_super_q2_k) == 1344, "q2_k super group is 21 lines");
-_Static_assert(sizeof(struct pi_super_q4_k) == 2304, "q4_k super group is 36 lines");
-_Static_assert(sizeof(struct pi_super_q5_k) == 2816, "q5_k super group is 44 lines");
-_Static_assert(sizeof(struct pi_super_q6_k) == 3392, "q6_k super group is 53 lines");
-_Static_assert(sizeof(struct pi_group_16bit) == 4096, "16-bit group is 64 lines");
-_Static_assert(sizeof(struct pi_group_f32) == 8192, "f32 group is 128 lines");
+_Static_assert(sizeof(struct pi_group_q4_0) == PI_GROUP_BYTES_Q4_0, "q4_0 group");
+_Static_assert(sizeof(struct pi_group_q8_0) == PI_GROUP_BYTES_Q8_0, "q8_0 group");
+_Static_assert(sizeof(struct pi_group_q5_1) == PI_GROUP_BYTES_Q5_1, "q5_1 group");
+_Static_assert(sizeof(struct pi_super_q2_k) == 2 * PI_GROUP_BYTES_Q2_K, "q2_k super group");
+_Static_assert(sizeof(struct pi_super_q4_k) == 2 * PI_GROUP_BYTES_Q4_K, "q4_k super group");
+_Static_assert(sizeof(struct pi_super_q5_k) == 2 * PI_GROUP_BYTES_Q5_K, "q5_k super group");
+_Static_assert(sizeof(struct pi_super_q6_k) == 2 * PI_GROUP_BYTES_Q6_K, "q6_k super group");
+_Static_assert(sizeof(struct pi_group_16bit) == PI_GROUP_BYTES_F16, "f16 group");
+_Static_assert(sizeof(struct pi_group_16bit) == PI_GROUP_BYTES_BF16, "bf16 group");
+_Static_assert(sizeof(struct pi_group_f32) == PI_GROUP_BYTES_F32, "f32 group");
 _Static_assert(sizeof(struct pi_a8_group) == 192, "a8 group is 3 lines");
 
 #endif

@@ -1,4 +1,4 @@
-/* Facts of each weight format. */
+/* Facts of each weight format, by the rows of formats.h. */
 #ifndef PYINFER_QTYPE_H
 #define PYINFER_QTYPE_H
 
@@ -11,6 +11,7 @@ struct pi_qtype {
     size_t group_bytes;   /* bytes of 16 rows x 128 inputs packed; 0 for a format of files only */
     bool quantized;       /* multiplied with a8 activations; otherwise with f32 */
     enum pi_format panel; /* the format whose panels hold its values exactly, often itself */
+    int32_t ggml_type;    /* id in GGUF files */
 };
 
 /* Facts of a format of panels or files; NULL if out of range. */

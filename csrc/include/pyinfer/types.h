@@ -2,6 +2,7 @@
 #ifndef PYINFER_TYPES_H
 #define PYINFER_TYPES_H
 
+#include "pyinfer/formats.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,27 +16,6 @@ enum pi_status {
     PI_ERR_NUMERIC, /* NaN or Inf where a number was expected */
     PI_ERR_FORKED,  /* the thread pool does not survive fork() */
     PI_ERR_IO,      /* a file cannot be read */
-};
-
-/* Weight formats. The order is the index into the per-format kernel arrays. Formats from
- * PI_FORMAT_COUNT on exist in files only: a panel of another format holds their values exactly. */
-enum pi_format {
-    PI_FORMAT_F32 = 0,
-    PI_FORMAT_F16,
-    PI_FORMAT_BF16,
-    PI_FORMAT_Q8_0,
-    PI_FORMAT_Q4_0,
-    PI_FORMAT_Q5_1,
-    PI_FORMAT_Q2_K,
-    PI_FORMAT_Q4_K,
-    PI_FORMAT_Q5_K,
-    PI_FORMAT_Q6_K,
-    PI_FORMAT_COUNT,
-    PI_FORMAT_Q4_1 = PI_FORMAT_COUNT,
-    PI_FORMAT_Q5_0,
-    PI_FORMAT_IQ4_NL,
-    PI_FORMAT_Q3_K,
-    PI_FILE_FORMAT_COUNT,
 };
 
 /* Formats of the key-value cache, index into the kernel arrays. */

@@ -7,6 +7,7 @@
 #include <math.h>
 
 pi_quantize_fn pi_quantize_q8_0_scalar;
+pi_quantize_weighted_fn pi_quantize_weighted_q8_0_scalar;
 pi_dequantize_fn pi_dequantize_q8_0_scalar;
 
 void pi_quantize_q8_0_scalar(void *blocks, const float *x, size_t n) {
@@ -32,6 +33,13 @@ void pi_quantize_q8_0_scalar(void *blocks, const float *x, size_t n) {
             out[b].qs[i] = (int8_t)(scaled < 0.0f ? -rounded : rounded);
         }
     }
+}
+
+/* Importances make no difference: ggml rounds here without a search. */
+void pi_quantize_weighted_q8_0_scalar(void *blocks, const float *x, const float *importance,
+                                      size_t n) {
+    (void)importance;
+    pi_quantize_q8_0_scalar(blocks, x, n);
 }
 
 void pi_dequantize_q8_0_scalar(float *x, const void *blocks, size_t n) {
