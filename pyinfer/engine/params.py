@@ -65,7 +65,8 @@ class SamplingParams:
     seed : int, optional
         The same seed gives the same tokens. None or -1 draws one, which the result reports.
     max_tokens : int, optional
-        Most tokens to generate; None runs until the context is full, 0 only evaluates the prompt.
+        Most tokens to generate; 0 only evaluates the prompt. -1 runs until the context is full, so
+        does None unless the model's file has a limit.
     min_tokens : int
         End tokens are not sampled before this many tokens.
     stop : str or sequence of str
@@ -125,6 +126,8 @@ class SamplingParams:
             raise _bad("typical_p", "must be above 0", self.typical_p)
         if self.repetition_penalty == 0.0:
             raise _bad("repetition_penalty", "must be above 0", self.repetition_penalty)
+        if self.max_tokens == -1 and not isinstance(self.max_tokens, bool):
+            put(self, "max_tokens", MAX_TOKENS)
         for name, low_int, high_int in _INT_RANGES:
             value = getattr(self, name)
             if value is not None:

@@ -69,7 +69,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("repeat_last_n", -2),
     ("seed", 2**64),
     ("seed", "7"),
-    ("max_tokens", -1),
+    ("max_tokens", -2),
     ("max_tokens", 1.0),
     ("min_tokens", -1),
     ("logprobs", 21),
@@ -146,3 +146,8 @@ def test_token_ids_beyond_the_vocabulary_are_refused() -> None:
 def test_parameters_are_picklable() -> None:
     params = SamplingParams(stop=["a"], logit_bias={1: 2.0}, seed=3)
     assert pickle.loads(pickle.dumps(params)) == params
+
+
+def test_no_limit_wins_over_that_of_a_file() -> None:
+    assert SamplingParams(max_tokens=-1).over(SamplingParams(max_tokens=5)).max_tokens == 1 << 31
+    assert SamplingParams().over(SamplingParams(max_tokens=5)).max_tokens == 5

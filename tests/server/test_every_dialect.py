@@ -107,3 +107,141 @@ def test_a_schema_without_a_word_about_further_properties(client: httpx2.Client,
         }  # fmt: skip
         answer = client.post(path, json=body | given).raise_for_status().json()
         jsonschema.validate(json.loads(text_of(answer)), CLOSED)
+
+
+SIX = ["\nclass", "\ndef", "\n#", "\nif", "\nprint", "42"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "text_of"),
+    [
+        (
+            "/v1/chat/completions",
+            {"messages": QUESTION, "stop": SIX, "max_completion_tokens": -1},
+            content,
+        ),
+        (
+            "/v1/completions",
+            {"prompt": "12 + 30 = 42 = ", "stop": SIX, "max_tokens": -1},
+            lambda body: body["choices"][0]["text"],
+        ),
+        (
+            "/api/chat",
+            {
+                "messages": QUESTION,
+                "stream": False,
+                "options": {"stop": SIX, "num_predict": -2, "temperature": 0},
+            },
+            lambda body: body["message"]["content"],
+        ),
+        (
+            "/completion",
+            {"prompt": "12 + 30 = 42 = ", "stop": SIX, "n_predict": -1},
+            lambda body: body["content"],
+        ),
+    ],
+)
+def test_six_stop_strings_and_no_limit(
+    client: httpx2.Client, path: str, body: dict[str, Any], text_of: Any
+) -> None:
+    sampled = {} if "options" in body else {"temperature": 0}
+    answer = client.post(path, json=body | sampled).raise_for_status().json()
+    assert not any(stop in text_of(answer) for stop in SIX)
+
+
+NO_REASONING: dict[str, dict[str, Any]] = {
+    "enable_thinking": {"enable_thinking": False},
+    "think": {"think": False},
+    "reasoning": {"reasoning": {"effort": "none"}},
+    "reasoning_effort": {"reasoning_effort": "none"},
+    "chat_template_kwargs": {"chat_template_kwargs": {"enable_thinking": False}},
+    "thinking": {"thinking": {"type": "disabled"}},
+}
+
+
+@pytest.mark.parametrize("field", NO_REASONING)
+def test_reasoning_is_turned_off_in_every_spelling(client: httpx2.Client, field: str) -> None:
+    asked = {"messages": QUESTION, "temperature": 0, "max_tokens": 60}
+    answer = client.post("/v1/chat/completions", json=asked | NO_REASONING[field]).json()
+    assert "reasoning_content" not in answer["choices"][0]["message"]
+    assert content(answer)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"guided_regex": "[a-c]{3}"},
+        {"regex": "[a-c]{3}"},
+        {"guided_choice": ["aaa", "abc"]},
+        {"guided_grammar": 'root ::= [a-c] [a-c] "c"'},
+        {"ebnf": 'root ::= [a-c] [a-c] "c"'},
+        {"structured_outputs": {"regex": "[a-c]{3}", "disable_fallback": True}},
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
+def test_formats_of_other_servers(client: httpx2.Client, path: str, fields: dict[str, Any]) -> None:
+    asked = {"messages": QUESTION} if "chat" in path else {"prompt": "abc"}
+    answer = client.post(path, json=asked | fields | {"seed": 1}).raise_for_status().json()
+    choice = answer["choices"][0]
+    text = choice["message"]["content"] if "chat" in path else choice["text"]
+    assert set(text) <= set("abc")
+    assert len(text) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "param"),
+    [
+        ("/v1/chat/completions", {"messages": QUESTION, "mirostat": 2}, "mirostat"),
+        ("/v1/completions", {"prompt": "a", "bad_words": ["b"]}, "bad_words"),
+        ("/api/chat", {"messages": QUESTION, "temperature": 0.5}, "temperature"),
+        ("/api/generate", {"prompt": "a", "options": {"mirostat": 1}}, "options.mirostat"),
+        ("/completion", {"prompt": "a", "guided_regex": "b"}, "guided_regex"),
+    ],
+)
+def test_what_is_not_obeyed_is_refused(
+    client: httpx2.Client, path: str, fields: dict[str, Any], param: str
+) -> None:
+    response = client.post(path, json=fields)
+    assert response.status_code == 400
+    assert f'\\"{param}\\" is not supported' in response.text
+
+
+def test_a_custom_tool_is_called_with_text(client: httpx2.Client) -> None:
+    form = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "[a-c]{3}"}}
+    tool = {"type": "custom", "custom": {"name": "write", "format": form}}
+    asked = {
+        "messages": QUESTION,
+        "tools": [TOOL, tool],
+        "tool_choice": {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": "required", "tools": [tool]},
+        },
+        "parallel_tool_calls": False,
+        "seed": 3,
+    }
+    answer = client.post("/v1/chat/completions", json=asked).raise_for_status().json()
+    assert answer["choices"][0]["finish_reason"] == "tool_calls"
+    (call,) = answer["choices"][0]["message"]["tool_calls"]
+    assert (call["type"], call["custom"]["name"]) == ("custom", "write")
+    assert len(call["custom"]["input"]) == 3
+    deltas = [
+        delta
+        for chunk in events(client, "/v1/chat/completions", asked | {"stream": True})
+        for choice in chunk["choices"]
+        for delta in choice["delta"].get("tool_calls", ())
+    ]
+    assert [delta["index"] for delta in deltas] == [0, 0]
+    assert (deltas[0]["type"], deltas[0]["custom"]) == ("custom", {"name": "write", "input": ""})
+    assert deltas[1]["custom"] == {"input": call["custom"]["input"]}
+    # And the round trip.
+    history = [*QUESTION, answer["choices"][0]["message"],
+               {"role": "tool", "tool_call_id": call["id"], "content": "done"}]  # fmt: skip
+    again = asked | {"messages": history, "tool_choice": "none", "max_tokens": 5}
+    client.post("/v1/chat/completions", json=again).raise_for_status()
+
+
+def events(client: httpx2.Client, path: str, body: dict[str, Any]) -> list[Any]:
+    """Objects of a stream."""
+    lines = client.post(path, json=body).raise_for_status().text.splitlines()
+    found = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+    return [json.loads(text) for text in found if text != "[DONE]"]

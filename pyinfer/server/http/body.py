@@ -16,13 +16,15 @@ import asyncio
 import json
 import math
 import re
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pyinfer.errors import PayloadTooLarge, RequestError
 from pyinfer.server.http.errors import invalid_value
+from pyinfer.server.http.unsupported import Unsupported, refuse
 
 MAX_BODY_BYTES = 16 * 2**20
 MAX_JSON_DEPTH = 64
@@ -40,12 +42,19 @@ _TOKEN = re.compile(
 
 
 class Body(BaseModel):
-    """Base of all request schemas: strict types, unknown fields ignored."""
+    """Base of all request schemas: strict types, unknown fields ignored.
+
+    Attributes
+    ----------
+    unsupported : mapping of str to Unsupported
+        Fields that are refused, because ignoring them would change the answer.
+    """
 
     model_config = ConfigDict(strict=True, extra="ignore")
+    unsupported: ClassVar[Mapping[str, Unsupported]] = {}
 
 
-Schema = TypeVar("Schema", bound=BaseModel)
+Schema = TypeVar("Schema", bound=Body)
 
 
 async def read_body(request: Request, schema: type[Schema]) -> Schema:
@@ -83,6 +92,7 @@ def parse_body(data: bytes, schema: type[Schema]) -> Schema:
     value = parse_json(data)
     if not isinstance(value, dict):
         raise RequestError("the body must be a JSON object")
+    refuse(value, schema.unsupported)
     try:
         return schema.model_validate(value)
     except ValidationError as error:

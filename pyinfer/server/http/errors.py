@@ -49,6 +49,13 @@ _LLAMA_TYPES = _OPENAI_TYPES | {429: "unavailable_error"}
 _ABSOLUTE_PATH = re.compile(r"""(?<![\w.:/~-])(?:/[^\s/'"`,;:()<>]+)+/([^\s/'"`,;:()<>]+)""")
 
 
+# Parts of pydantic's places that are no fields: where the value came from, types of a union.
+_NO_FIELD = re.compile(
+    r"body|query|path|header|str|int|float|bool|[A-Z]\w*|(?:list|dict|literal|constrained)\b.*",
+    re.DOTALL,
+)
+
+
 class RouteNotFoundError(PyinferError):
     """Nothing is served under the path."""
 
@@ -166,7 +173,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 def invalid_value(detail: Any) -> RequestError:
     """A RequestError from one finding of pydantic; values of the client are not repeated."""
-    place = [part for part in detail["loc"] if part not in ("body", "query", "path", "header")]
+    place = [part for part in detail["loc"] if not _NO_FIELD.fullmatch(str(part))]
     param = ".".join(str(part) for part in place)
     text = str(detail["msg"])
     text = text[:1].lower() + text[1:]

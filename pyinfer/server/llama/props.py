@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyinfer
-from pyinfer.engine.params import SamplingParams
+from pyinfer.engine.params import MAX_TOKENS, SamplingParams
 from pyinfer.requests.spec import ServedModel
 from pyinfer.server.llama.sampling import FALLBACK, generation_settings
 from pyinfer.serving.state import SlotState
@@ -42,6 +42,7 @@ def slot(state: SlotState, context: int) -> dict[str, Any]:
     """One entry of ``GET /slots``; ``context`` is the model's."""
     params = state.params
     limit = -1 if params is None or params.max_tokens is None else params.max_tokens
+    limit = -1 if limit == MAX_TOKENS else limit
     left = -1 if limit < 0 else max(0, limit - state.generated_tokens)
     return {
         "id": state.id,

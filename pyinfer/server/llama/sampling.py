@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pyinfer.engine.params import STAGES, SamplingParams
+from pyinfer.engine.params import MAX_TOKENS, STAGES, SamplingParams
 from pyinfer.requests.spec import bad_value
 from pyinfer.server.llama.schemas import SamplingBody
 from pyinfer.text.grammar import Grammar, schema_grammar
@@ -79,7 +79,7 @@ def grammar_of(body: SamplingBody) -> Grammar | None:
 
 def generation_settings(params: SamplingParams, body: SamplingBody | None = None) -> dict[str, Any]:
     """Parameters under llama-server's names; those of ``params`` are filled."""
-    limit = -1 if params.max_tokens is None else params.max_tokens
+    limit = -1 if params.max_tokens in (None, MAX_TOKENS) else params.max_tokens
     settings: dict[str, Any] = {
         "seed": params.seed,
         "temperature": params.temperature,

@@ -1,12 +1,13 @@
-"""Request bodies of the llama-server dialect. Fields that are not listed are ignored."""
+"""Request bodies of the llama-server dialect."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from pyinfer.server.http.body import Body
+from pyinfer.server.http.unsupported import LLAMA, Fields
 
 #: Text, token ids, or a mixture of both.
 PromptText = str | list[int | str]
@@ -53,6 +54,8 @@ class SamplingBody(Body):
 class CompletionBody(SamplingBody):
     """``POST /completion``."""
 
+    unsupported: ClassVar[Fields] = LLAMA
+
     prompt: PromptText | list[PromptText]
 
 
@@ -65,6 +68,8 @@ class ExtraFile(Body):
 
 class InfillBody(SamplingBody):
     """``POST /infill``."""
+
+    unsupported: ClassVar[Fields] = LLAMA
 
     input_prefix: str
     input_suffix: str

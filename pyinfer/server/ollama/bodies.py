@@ -1,12 +1,13 @@
-"""Request bodies of Ollama's API. Unknown fields are ignored, as Ollama does."""
+"""Request bodies of Ollama's API. Unknown fields are ignored unless they are known to matter."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import AliasChoices, Field
 
 from pyinfer.server.http.body import Body
+from pyinfer.server.http.unsupported import OLLAMA, Fields
 
 KeepAlive = float | int | str | None
 Think = bool | str | None
@@ -20,6 +21,8 @@ class ModelBody(Body):
 
 class AnswerBody(ModelBody):
     """What generate and chat have in common."""
+
+    unsupported: ClassVar[Fields] = OLLAMA
 
     stream: bool | None = None
     format: str | dict[str, Any] | None = None

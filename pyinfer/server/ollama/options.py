@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyinfer.engine.params import MAX_LOGPROBS, MAX_TOKENS, SamplingParams
+from pyinfer.engine.params import MAX_LOGPROBS, SamplingParams
 from pyinfer.errors import RequestError
 from pyinfer.requests.preset import OPTION_FIELDS
 from pyinfer.requests.spec import bad_value
+from pyinfer.server.http.unsupported import OLLAMA_OPTIONS, refuse
 from pyinfer.server.ollama.bodies import AnswerBody
 from pyinfer.serving.durations import parse_duration
 from pyinfer.store.modelfile import OPTION_TYPES
@@ -46,10 +47,12 @@ def read_options(values: Mapping[str, Any] | None, logprobs: int | None = None) 
     Raises
     ------
     RequestError
-        One has a wrong type or range; unknown ones are only logged.
+        One has a wrong type or range, or would change the answer and is not obeyed; other unknown
+        ones are only logged.
     """
     chosen: dict[str, Any] = {}
     context: int | None = None
+    refuse(values or {}, OLLAMA_OPTIONS, "options")
     for name, value in (values or {}).items():
         if name not in OPTION_TYPES:
             log.warning("unknown option %.40r is ignored", name)
@@ -60,7 +63,7 @@ def read_options(values: Mapping[str, Any] | None, logprobs: int | None = None) 
         if name == "num_ctx":
             context = value
         elif name == "num_predict" and value < 0:
-            chosen["max_tokens"] = MAX_TOKENS  # until the end, whatever the model's file says
+            chosen["max_tokens"] = -1  # until the end, whatever the model's file says
         elif name in OPTION_FIELDS:
             chosen[OPTION_FIELDS[name][0]] = value
     return Options(_params(chosen | {"logprobs": logprobs}), context)

@@ -18,6 +18,7 @@ from pyinfer.requests.spec import (
 from pyinfer.server.llama.timings import RunningTimings, timings
 from pyinfer.server.openai.chat_schema import ChatBody
 from pyinfer.server.openai.logprobs import chat_logprobs
+from pyinfer.server.openai.tools import custom_names, input_of
 from pyinfer.server.openai.usage import fingerprint, new_id, usage
 from pyinfer.serving.running_answer import Answer
 
@@ -33,6 +34,8 @@ class _Choice:
         default_factory=lambda: {"reasoning": [], "content": []}
     )
     started: bool = False
+    # Arguments of a call of a custom tool: its number and their pieces.
+    custom: tuple[int, list[str]] | None = None
 
 
 class ChatAnswer:
@@ -60,6 +63,7 @@ class ChatAnswer:
         }
         self._choices = [_Choice() for _ in range(body.n or 1)]
         self._finished: list[Finished] = []
+        self._custom = custom_names(body.tools)
         self._timings = RunningTimings(answer.prompt_tokens)
 
     async def whole(self) -> Json:
@@ -88,14 +92,7 @@ class ChatAnswer:
         if reasoning and self._body.shows_reasoning:
             message |= self._reasoning(reasoning)
         if end.tool_calls:
-            calls: list[Json] = [
-                {
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments},
-                }
-                for call in end.tool_calls
-            ]
+            calls = [self._call(call.id, call.name, call.arguments) for call in end.tool_calls]
             message |= {"content": content or None, "tool_calls": calls}
         return {
             "index": end.index,
@@ -103,6 +100,13 @@ class ChatAnswer:
             "logprobs": self._logprobs(choice.logprobs) if self._body.logprobs else None,
             "finish_reason": end.reason,
         }
+
+    def _call(self, call_id: str, name: str, arguments: str) -> Json:
+        if name in self._custom:
+            custom = {"name": name, "input": input_of(arguments)}
+            return {"id": call_id, "type": "custom", "custom": custom}
+        function = {"name": name, "arguments": arguments}
+        return {"id": call_id, "type": "function", "function": function}
 
     def _reasoning(self, text: str) -> Json:
         both = {"reasoning": text} if self._mirror else {}
@@ -120,6 +124,8 @@ class ChatAnswer:
         async with self._answer:
             last = (self._body.n or 1) - 1
             async for event in self._answer:
+                if (chunk := self._custom_input(event)) is not None:
+                    yield chunk
                 if isinstance(event, Finished):
                     self._finished.append(event)
                     closing = len(self._finished) > last and not self._body.include_usage
@@ -162,17 +168,27 @@ class ChatAnswer:
         if isinstance(event, Piece):
             return self._piece(event)
         if isinstance(event, ToolCallStart):
-            call: Json = {
-                "index": event.call,
-                "id": event.id,
-                "type": "function",
-                "function": {"name": event.name, "arguments": ""},
-            }
+            call: Json = {"index": event.call, **self._call(event.id, event.name, "")}
+            if event.name in self._custom:
+                self._choices[event.index].custom = (event.call, [])
         elif isinstance(event, ToolCallArguments):
+            custom = self._choices[event.index].custom
+            if custom is not None:
+                custom[1].append(event.text)
+                return None
             call = {"index": event.call, "function": {"arguments": event.text}}
         else:
             return None
         return self._chunk(event.index, {**self._role(event.index), "tool_calls": [call]})
+
+    def _custom_input(self, event: AnswerEvent) -> Json | None:
+        """The text of a custom tool's call when it is complete: when something else comes."""
+        choice = None if isinstance(event, Progress) else self._choices[event.index]
+        if choice is None or choice.custom is None or isinstance(event, ToolCallArguments):
+            return None
+        (call, pieces), choice.custom = choice.custom, None
+        delta = {"index": call, "custom": {"input": input_of("".join(pieces))}}
+        return self._chunk(event.index, {"tool_calls": [delta]})
 
     def _piece(self, piece: Piece) -> Json | None:
         self._timings.note(piece)

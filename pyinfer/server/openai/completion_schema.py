@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from pyinfer.requests.spec import GenerateSpec, bad_value
+from pyinfer.server.http.unsupported import OPENAI_TEXT, Fields
 from pyinfer.server.openai.output_format import wanted_grammar
 from pyinfer.server.openai.sampling import (
     FALLBACK,
@@ -22,13 +23,13 @@ MAX_CHOICES = 128
 class CompletionBody(SamplingBody):
     """Text to be continued as it is."""
 
+    unsupported: ClassVar[Fields] = OPENAI_TEXT
+
     prompt: str | list[str] | list[int] | list[list[int]]
     suffix: str | None = None
     echo: bool | None = None
     best_of: Annotated[int, Field(ge=1)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS)] | None = None
-    response_format: dict[str, Any] | None = None
-    cache_prompt: bool | None = None
 
 
 def completion_specs(body: CompletionBody, request_id: str) -> list[GenerateSpec]:
@@ -48,8 +49,8 @@ def completion_specs(body: CompletionBody, request_id: str) -> list[GenerateSpec
     prompts = split_prompts(body.prompt)
     if len(prompts) * count > MAX_CHOICES:
         raise bad_value("n", f"prompts times n may be at most {MAX_CHOICES}")
-    params = sampling_params(body, body.max_tokens, body.logprobs)
-    grammar = wanted_grammar(body.response_format, body.structured_outputs)
+    params = sampling_params(body, body.limit, body.logprobs)
+    grammar = wanted_grammar(body)
     return [
         GenerateSpec(
             model=body.model,

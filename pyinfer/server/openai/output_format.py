@@ -1,4 +1,4 @@
-"""``response_format`` and ``structured_outputs``: which grammar a request asks for."""
+"""``response_format``, ``structured_outputs`` and their kin: which grammar a request asks for."""
 
 from __future__ import annotations
 
@@ -7,38 +7,41 @@ from collections.abc import Callable
 from typing import Any
 
 from pyinfer.requests.spec import bad_value
+from pyinfer.server.openai.sampling import SamplingBody
 from pyinfer.text.grammar import Grammar, schema_grammar
 
-_FORMAT = "response_format"
-_STRUCTURED = "structured_outputs"
+# How vLLM is to do it, and what is so anyway.
+_WITHOUT_EFFECT = frozenset({"disable_fallback", "disable_additional_properties", "_backend"})
 
 
-def wanted_grammar(
-    response_format: dict[str, Any] | None, structured: dict[str, Any] | None
-) -> Grammar | None:
+def wanted_grammar(body: SamplingBody) -> Grammar | None:
     """The grammar of the content; None for free text.
 
-    Parameters
-    ----------
-    response_format : dict, optional
-        ``{"type": "text" | "json_object" | "json_schema", "json_schema": {"schema": ...}}``.
-    structured : dict, optional
-        One of ``json``, ``regex``, ``choice``, ``grammar`` (Lark, or GBNF where ``::=`` occurs) and
-        ``json_object``.
+    ``response_format`` is OpenAI's: ``{"type": "text" | "json_object" | "json_schema",
+    "json_schema": {"schema": ...}}``. ``structured_outputs`` is vLLM's: one of ``json``, ``regex``,
+    ``choice``, ``grammar`` (Lark, or GBNF where ``::=`` occurs) and ``json_object``. The others are
+    older or other spellings of those.
 
     Raises
     ------
     RequestError
-        Malformed, unknown, or more than one.
+        Malformed, unknown, or more than one; ``param`` names the field.
     """
-    first = _of_format(response_format) if response_format else None
-    second = _of_structured(structured) if structured else None
-    if first and second:
-        raise bad_value(_STRUCTURED, "give either response_format or structured_outputs")
-    return first or second
+    found: dict[str, Grammar] = {}
+    for name in _FIELDS:
+        value = getattr(body, name)
+        if value is None or value in ("", {}):
+            continue
+        grammar = _FIELDS[name](value, name)
+        if grammar is not None:
+            found[name] = grammar
+    if len(found) > 1:
+        first, second = list(found)[:2]
+        raise bad_value(second, f"give either {first} or {second}")
+    return next(iter(found.values()), None)
 
 
-def _of_format(value: dict[str, Any]) -> Grammar | None:
+def _of_format(value: dict[str, Any], param: str) -> Grammar | None:
     kind = value.get("type")
     if kind == "text":
         return None
@@ -46,37 +49,35 @@ def _of_format(value: dict[str, Any]) -> Grammar | None:
         # llama-server takes a schema here.
         schema = value.get("schema")
         if schema is None:
-            return Grammar("json_object", "", _FORMAT)
-        return schema_grammar(schema, _FORMAT)
+            return Grammar("json_object", "", param)
+        return schema_grammar(schema, param)
     if kind != "json_schema":
-        raise bad_value(
-            f"{_FORMAT}.type", f"{_FORMAT}.type must be text, json_object or json_schema"
-        )
+        raise bad_value(f"{param}.type", f"{param}.type must be text, json_object or json_schema")
     outer = value.get("json_schema")
     if not isinstance(outer, dict):
-        raise bad_value(f"{_FORMAT}.json_schema", f"{_FORMAT}.json_schema must be an object")
+        raise bad_value(f"{param}.json_schema", f"{param}.json_schema must be an object")
     schema = outer.get("schema")
     if schema is None:
         if "name" not in outer:
-            raise bad_value(f"{_FORMAT}.json_schema.schema", "the schema is missing")
-        return Grammar("json_object", "", _FORMAT)
-    return schema_grammar(schema, f"{_FORMAT}.json_schema.schema")
+            raise bad_value(f"{param}.json_schema.schema", "the schema is missing")
+        return Grammar("json_object", "", param)
+    return schema_grammar(schema, f"{param}.json_schema.schema")
 
 
-def _of_structured(value: dict[str, Any]) -> Grammar | None:
-    given = {key: item for key, item in value.items() if item is not None}
-    for key in given:
-        if key not in _STRUCTURED_KINDS:
-            raise bad_value(
-                f"{_STRUCTURED}.{key[:40]}",
-                f"{_STRUCTURED} may have {', '.join(_STRUCTURED_KINDS)}",
-            )
+def _of_structured(value: dict[str, Any], param: str) -> Grammar | None:
+    given = {}
+    for key, item in value.items():
+        if key in _KINDS and item is not None:
+            given[key] = item
+        elif item is not None and item is not False and key not in _WITHOUT_EFFECT:
+            what = f"{param} may have {', '.join(_KINDS)}"
+            raise bad_value(f"{param}.{key[:40]}", what)
     if not given:
         return None
     if len(given) > 1:
-        raise bad_value(_STRUCTURED, f"{_STRUCTURED} may have one entry, not {len(given)}")
+        raise bad_value(param, f"{param} may have one entry of {', '.join(_KINDS)}")
     ((key, item),) = given.items()
-    return _STRUCTURED_KINDS[key](item, f"{_STRUCTURED}.{key}")
+    return _KINDS[key](item, f"{param}.{key}")
 
 
 def _json(item: Any, param: str) -> Grammar:
@@ -112,10 +113,23 @@ def _text(item: Any, param: str) -> str:
     return item
 
 
-_STRUCTURED_KINDS: dict[str, Callable[[Any, str], Grammar | None]] = {
+_KINDS: dict[str, Callable[[Any, str], Grammar | None]] = {
     "json": _json,
     "regex": _regex,
     "choice": _choice,
     "grammar": _grammar,
     "json_object": _json_object,
+}
+
+_FIELDS: dict[str, Callable[[Any, str], Grammar | None]] = {
+    "response_format": _of_format,
+    "structured_outputs": _of_structured,
+    "guided_json": _json,
+    "guided_regex": _regex,
+    "guided_choice": _choice,
+    "guided_grammar": _grammar,
+    "regex": _regex,
+    "ebnf": _grammar,
+    "grammar": _grammar,
+    "json_schema": _json,
 }

@@ -92,8 +92,8 @@ def test_ranges_name_the_option_of_the_client() -> None:
 
 def test_unknown_options_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "pyinfer.server"):
-        assert read_options({"mirostat": 1, "x" * 100: 2}).params == SamplingParams()
-    assert "'mirostat' is ignored" in caplog.text
+        assert read_options({"novelty": 1, "x" * 100: 2}).params == SamplingParams()
+    assert "'novelty' is ignored" in caplog.text
 
 
 def test_log_probabilities() -> None:

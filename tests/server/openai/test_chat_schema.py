@@ -37,7 +37,12 @@ def test_nothing_given_leaves_all_to_the_model() -> None:
     [
         ({"max_tokens": 5}, "max_tokens", 5),
         ({"max_tokens": 5, "max_completion_tokens": 7}, "max_tokens", 7),
+        ({"max_tokens": -1}, "max_tokens", 1 << 31),
+        ({"max_tokens": 5, "max_completion_tokens": -1}, "max_tokens", 1 << 31),
+        ({"n_predict": -2}, "max_tokens", 1 << 31),
         ({"temperature": 0}, "temperature", 0.0),
+        ({"repeat_penalty": 1.5}, "repetition_penalty", 1.5),
+        ({"stop": ["a", "b", "c", "d", "e", "f"]}, "stop", ("a", "b", "c", "d", "e", "f")),
         ({"top_k": 3}, "top_k", 3),
         ({"min_p": 0.5}, "min_p", 0.5),
         ({"repetition_penalty": 1.5}, "repetition_penalty", 1.5),
@@ -67,6 +72,23 @@ def test_sampling(fields: dict[str, Any], name: str, value: object) -> None:
         ({"chat_template_kwargs": {"enable_thinking": False}}, "think", False),
         ({"chat_template_kwargs": {"thinking": True}}, "think", True),
         ({"chat_template_kwargs": {"other": True}}, "template_variables", {"other": True}),
+        ({"enable_thinking": False}, "think", False),
+        ({"enable_thinking": True}, "think", True),
+        ({"think": False}, "think", False),
+        ({"think": "none"}, "think", False),
+        ({"think": "high"}, "think", None),
+        ({"thinking": False}, "think", False),
+        ({"thinking": {"type": "disabled"}}, "think", False),
+        ({"thinking": {"type": "enabled", "budget_tokens": 64}}, "reasoning_budget", 64),
+        ({"reasoning": {"effort": "none"}}, "think", False),
+        ({"reasoning": {"enabled": False}}, "think", False),
+        ({"reasoning": {"effort": "low", "max_tokens": 7}}, "reasoning_budget", 7),
+        ({"reasoning": False}, "think", False),
+        ({"reasoning_effort": "none", "enable_thinking": True}, "think", False),
+        ({"thinking_budget": 0}, "think", False),
+        ({"reasoning_budget": 5}, "reasoning_budget", 5),
+        ({"thinking_budget_tokens": 5}, "reasoning_budget", 5),
+        ({"separate_reasoning": False}, "split_reasoning", False),
         ({"thinking_token_budget": 0}, "think", False),
         ({"thinking_token_budget": 9}, "reasoning_budget", 9),
         ({"thinking_token_budget": -1}, "reasoning_budget", None),
@@ -106,7 +128,13 @@ def test_other_fields(fields: dict[str, Any], name: str, value: object) -> None:
         ({"temperature": 2.1}, "temperature"),
         ({"temperature": "hot"}, "temperature"),
         ({"max_tokens": 1.5}, "max_tokens"),
-        ({"stop": ["a"] * 5}, "stop"),
+        ({"stop": ["a"] * 17}, "stop"),
+        ({"max_tokens": -3}, "max_tokens"),
+        (
+            {"chat_template_kwargs": {"reasoning_effort": "low"}},
+            "chat_template_kwargs.reasoning_effort",
+        ),
+        ({"reasoning": {"effort": "some"}}, "reasoning"),
         ({"stop": [""]}, "stop"),
         ({"n": 0}, "n"),
         ({"n": 17}, "n"),
@@ -119,7 +147,15 @@ def test_refused(fields: dict[str, Any], param: str) -> None:
     data = json.dumps({"messages": QUESTION, **fields}).encode()
     with pytest.raises(RequestError) as caught:
         chat_spec(parse_body(data, ChatBody), "")
-    assert caught.value.param.split(".list")[0].split(".str")[0] == param
+    assert caught.value.param == param
+
+
+def test_reasoning_can_be_left_out() -> None:
+    for fields in (
+        {"include_reasoning": False}, {"reasoning_format": "hidden"},
+        {"reasoning": {"exclude": True}},
+    ):  # fmt: skip
+        assert not ChatBody.model_validate({"messages": QUESTION, **fields}).shows_reasoning
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from pyinfer.errors import RequestError
+from pyinfer.server.openai.chat_schema import ChatBody
+from pyinfer.server.openai.completion_schema import CompletionBody
 from pyinfer.server.openai.output_format import wanted_grammar
+from pyinfer.text.grammar import Grammar
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+
+def grammar_of(**fields: Any) -> Grammar | None:
+    chat = wanted_grammar(ChatBody(messages=[{}], **fields))
+    assert wanted_grammar(CompletionBody(prompt="a", **fields)) == chat
+    return chat
 
 
 @pytest.mark.parametrize(
@@ -33,6 +42,13 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
         (None, {"grammar": 'start: "a"'}, ("lark", 'start: "a"')),
         (None, {"json_object": True}, ("json_object", "")),
         (None, {"json_object": False}, None),
+        (
+            None,
+            {"regex": "a", "disable_fallback": True, "whitespace_pattern": None},
+            ("regex", "a"),
+        ),
+        (None, {"regex": "a", "disable_any_whitespace": False}, ("regex", "a")),
+        (None, {"disable_fallback": True}, None),
         ({"type": "text"}, {"regex": "a"}, ("regex", "a")),
     ],
 )
@@ -41,7 +57,7 @@ def test_grammar(
     structured: dict[str, Any] | None,
     expected: tuple[str, str] | None,
 ) -> None:
-    grammar = wanted_grammar(response_format, structured)
+    grammar = grammar_of(response_format=response_format, structured_outputs=structured)
     assert (None if grammar is None else (grammar.kind, grammar.source)) == expected
 
 
@@ -60,6 +76,12 @@ def test_grammar(
         ({"type": "json_object"}, {"regex": "a"}, "structured_outputs"),
         (None, {"regex": "a", "choice": ["a"]}, "structured_outputs"),
         (None, {"structural_tag": "a"}, "structured_outputs.structural_tag"),
+        (
+            None,
+            {"regex": "a", "disable_any_whitespace": True},
+            "structured_outputs.disable_any_whitespace",
+        ),
+        (None, {"regex": "a", "whitespace_pattern": "x"}, "structured_outputs.whitespace_pattern"),
         (None, {"regex": 5}, "structured_outputs.regex"),
         (None, {"choice": "ab"}, "structured_outputs.choice"),
         (None, {"grammar": ""}, "structured_outputs.grammar"),
@@ -71,5 +93,30 @@ def test_refused(
     response_format: dict[str, Any] | None, structured: dict[str, Any] | None, param: str
 ) -> None:
     with pytest.raises(RequestError) as caught:
-        wanted_grammar(response_format, structured)
+        grammar_of(response_format=response_format, structured_outputs=structured)
     assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("guided_json", SCHEMA, ("json_schema", json.dumps(SCHEMA))),
+        ("guided_json", json.dumps(SCHEMA), ("json_schema", json.dumps(SCHEMA))),
+        ("json_schema", SCHEMA, ("json_schema", json.dumps(SCHEMA))),
+        ("guided_regex", "a+", ("regex", "a+")),
+        ("regex", "a+", ("regex", "a+")),
+        ("guided_choice", ["ja", "né"], ("choice", '["ja", "né"]')),
+        ("guided_grammar", 'start: "a"', ("lark", 'start: "a"')),
+        ("ebnf", 'root ::= "a"', ("gbnf", 'root ::= "a"')),
+        ("grammar", 'root ::= "a"', ("gbnf", 'root ::= "a"')),
+        ("regex", "", None),
+    ],
+)
+def test_older_spellings(name: str, value: Any, expected: tuple[str, str] | None) -> None:
+    grammar = grammar_of(**{name: value})
+    assert (None if grammar is None else (grammar.kind, grammar.source)) == expected
+    if grammar is not None:
+        assert grammar.param == name
+        with pytest.raises(RequestError) as caught:
+            grammar_of(**{name: value, "response_format": {"type": "json_object"}})
+        assert caught.value.param == name
