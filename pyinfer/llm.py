@@ -19,10 +19,11 @@ from pyinfer.model.step import CancelSignal, StepModel
 from pyinfer.model_info import ModelInfo
 from pyinfer.requests.answer import AnswerBuilder, Generation
 from pyinfer.requests.preset import Messages, Preset
-from pyinfer.requests.rules import hook_factory
+from pyinfer.requests.rules import compile_grammar, hook_factory
 from pyinfer.requests.streams import AsyncTextStream, Job, PromptProgress, TextStream
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.grammar import Grammar
+from pyinfer.text.grammar_check import check_grammar
 from pyinfer.text.hooks import Rules
 from pyinfer.text.reasoning import opens_reasoning
 from pyinfer.text.tokenizer import Tokenizer
@@ -336,6 +337,8 @@ class LLM:
         if grammar is not None:
             inside = prompt.starts_in_reasoning
             job.request.rules = Rules(grammar=grammar, starts_in_reasoning=inside)
+            check_grammar(grammar, self.tokenizer)
+            compile_grammar(job.request, self.tokenizer)
         return job
 
     def _job(

@@ -22,7 +22,7 @@ from pyinfer.requests.spec import (
     ToolCallArguments,
     ToolCallStart,
 )
-from pyinfer.text.grammar_matcher import check_grammar
+from pyinfer.text.grammar_check import CHECKER, check_end
 from pyinfer.text.hooks import Rules
 from pyinfer.text.tags import OPEN_TAG
 from pyinfer.text.tool_parser import ToolArguments, ToolEvent, ToolStart, ToolText
@@ -53,8 +53,12 @@ def prepare(
     default_budget: int | None = None,
     *,
     loop_guard: bool = False,
+    grammar_checked: bool = False,
 ) -> Prepared:
     """Render, tokenise and check a request. Takes a while for long texts; thread-safe.
+
+    With ``grammar_checked`` the caller sees to it that the grammar in the rules of the result can
+    be followed, before it is submitted (:mod:`pyinfer.text.grammar_check`).
 
     Raises
     ------
@@ -79,7 +83,9 @@ def prepare(
         )
     grammar = spec.grammar if plan is None else plan.grammar(spec.grammar)
     if grammar is not None:
-        check_grammar(grammar, served.tokenizer)
+        check_end(served.tokenizer)
+        if not grammar_checked:
+            CHECKER.check(grammar)
     prompt = build_prompt(served, spec, whole, plan)
     tokens = np.array(prompt.token_ids, np.int32)
     rules = Rules(

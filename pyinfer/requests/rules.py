@@ -5,8 +5,22 @@ from __future__ import annotations
 from pyinfer.engine.hooks import HookFactory, Hooks
 from pyinfer.engine.loop_guard import GuardedHooks
 from pyinfer.engine.messages import Request
+from pyinfer.text.grammar_matcher import compiler_of
 from pyinfer.text.hooks import Rules, build_hooks
 from pyinfer.text.tokenizer import Tokenizer
+
+
+def compile_grammar(request: Request, tokenizer: Tokenizer) -> None:
+    """Compile the grammar of a request, so that the engine's thread finds it ready.
+
+    Raises
+    ------
+    RequestError
+        The grammar cannot be used.
+    """
+    rules: Rules | None = request.rules
+    if rules is not None and rules.grammar is not None:
+        compiler_of(tokenizer).matcher(rules.grammar)
 
 
 def hook_factory(tokenizer: Tokenizer | None) -> HookFactory:

@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 import traceback
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,6 +27,7 @@ from pyinfer.errors import EngineError, PyinferError
 from pyinfer.loading import ModelParts, load_parts, start_worker
 from pyinfer.requests.rules import hook_factory
 from pyinfer.serving.engine_messages import LoadFailed, Loading, LoadOrder, Ready, Snapshot
+from pyinfer.serving.grammar_thread import GrammarThread
 from pyinfer.serving.state import EngineStats
 
 STATS_SECONDS = 0.05
@@ -93,6 +95,7 @@ class EngineChild:
         self._sending = threading.Lock()
         self._events: list[Event] = []
         self._worker: EngineWorker | None = None
+        self._grammars: GrammarThread | None = None
         self._stats = EngineStats()
         self._stats_at = 0.0
         self._step_at = 0.0
@@ -121,9 +124,11 @@ class EngineChild:
         assert worker is not None
         while (message := self._connection.recv()) is not None:
             if isinstance(message, Request):
-                self._submit(worker, message)
+                self._take(worker, message)
             elif isinstance(message, Cancel):
-                worker.cancel(message.request_id)
+                grammars = self._grammars
+                if grammars is None or not grammars.cancel(message.request_id):
+                    worker.cancel(message.request_id)
         worker.close()
 
     def _load(self, order: LoadOrder) -> None:
@@ -146,9 +151,19 @@ class EngineChild:
             longest_step_ns=LONGEST_STEP_NS,
         )
         self._worker = worker
+        if parts.tokenizer is not None:
+            submit = partial(self._submit, worker)
+            self._grammars = GrammarThread(parts.tokenizer, submit, worker.cancel, self._fail)
         self._stats = _stats(worker.engine)
         self._send(_ready(parts, worker.engine))
         self._send(Snapshot(self._stats, resident_bytes(), 0.0))
+
+    def _take(self, worker: EngineWorker, request: Request) -> None:
+        rules = request.rules
+        if self._grammars is not None and rules is not None and rules.grammar is not None:
+            self._grammars.submit(request)
+        else:
+            self._submit(worker, request)
 
     def _submit(self, worker: EngineWorker, request: Request) -> None:
         if not self._busy:
@@ -157,10 +172,13 @@ class EngineChild:
         try:
             worker.submit(request, self._collect)
         except PyinferError as error:
-            self._send([Failed(request.request_id, error)])
+            self._fail(request.request_id, error)
         except Exception as error:
             failure = EngineError(f"the engine failed: {type(error).__name__}: {error}")
-            self._send([Failed(request.request_id, failure)])
+            self._fail(request.request_id, failure)
+
+    def _fail(self, request_id: int, error: PyinferError) -> None:
+        self._send([Failed(request_id, error)])
 
     def _collect(self, event: Event) -> None:
         self._events.append(event)

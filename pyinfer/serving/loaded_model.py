@@ -13,10 +13,12 @@ from pyinfer.requests.spec import ServedModel
 from pyinfer.serving.admission import Gate
 from pyinfer.serving.engine_messages import Ready
 from pyinfer.serving.engine_process import EngineProcess
-from pyinfer.serving.state import RunningModel
+from pyinfer.serving.state import ModelStats, RunningModel
 from pyinfer.store.resolve import ResolvedModel
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.tokenizer import Tokenizer
+
+BLOCK_TOKENS = 64
 
 
 class LoadedModel:
@@ -145,6 +147,22 @@ class LoadedModel:
                 made = ChatTemplate(tokenizer, source or None) if exists else None
                 self._templates[source] = made
             return self._templates[source]
+
+    def stats(self) -> ModelStats:
+        """Counters; the model is loaded."""
+        ready, process, gate = self.ready, self.process, self.gate
+        assert ready is not None
+        assert process is not None
+        assert gate is not None
+        return ModelStats(
+            name=self.name,
+            engine=process.stats,
+            memory=process.memory,
+            block_size=BLOCK_TOKENS,
+            threads=ready.info.threads,
+            isa=ready.info.isa,
+            waiting=gate.waiting,
+        )
 
     def state(self) -> RunningModel:
         """For ``/api/ps``."""

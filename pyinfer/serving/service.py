@@ -22,18 +22,18 @@ from pyinfer.requests.prepare import Prepared, prepare
 from pyinfer.requests.spec import Embeddings, GenerateSpec, ServedModel
 from pyinfer.serving.admission import Admission
 from pyinfer.serving.embeddings import embedding_requests, normalised, run_embeddings
-from pyinfer.serving.loaded_model import Lease, LoadedModel
+from pyinfer.serving.grammar_gate import GrammarGate
+from pyinfer.serving.loaded_model import Lease
 from pyinfer.serving.model_manager import ModelManager
 from pyinfer.serving.running_answer import Answer
 from pyinfer.serving.settings import ServerSettings
-from pyinfer.serving.state import ModelStats, RequestRecord, RunningModel, ServiceStats, SlotState
+from pyinfer.serving.state import RequestRecord, RunningModel, ServiceStats, SlotState
 from pyinfer.store.resolve import ResolvedModel
 
 log = logging.getLogger("pyinfer.server")
 
 #: Threads that render and tokenise.
 TEXT_THREADS = 4
-BLOCK_TOKENS = 64
 #: Below it the R1 distills tend to repeat themselves, as their model cards say.
 COLD = 0.3
 
@@ -59,6 +59,7 @@ class Service:
         self._step_callbacks: list[Callable[[list[int]], None]] = []
         self._finish_callbacks: list[Finish] = []
         self.models = ModelManager(self.settings, self._threads, on_steps=self._stepped)
+        self._grammars = GrammarGate()
         self._admission = Admission(self.settings.parallel, self.settings.max_queue)
         self._answers: set[Answer] = set()
         self._warned: set[str] = set()
@@ -77,6 +78,8 @@ class Service:
     def ready(self) -> bool:
         """Whether a request would be admitted or queued now."""
         if not self._started or self._draining or self._admission.full:
+            return False
+        if not self._grammars.ready:
             return False
         return all(
             model.process is None or model.process.responsive for model in self.models.loaded
@@ -109,6 +112,7 @@ class Service:
         if self._closed:
             return
         self._closed = True
+        self._grammars.close()
         for answer in list(self._answers):
             answer.fail(UnavailableError("the server is shutting down"))
         await self.models.close()
@@ -284,8 +288,11 @@ class Service:
             ready.limits,
             settings.reasoning_budget,
             loop_guard=settings.loop_guard,
+            grammar_checked=True,
         )
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        prepared = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        await self._grammars.check(prepared)
+        return prepared
 
     def _check_open(self) -> None:
         if self._draining:
@@ -379,21 +386,5 @@ class Service:
 
     def stats(self) -> ServiceStats:
         """Counters as of now."""
-        models = [_model_stats(model) for model in self.models.loaded if model.ready is not None]
+        models = [model.stats() for model in self.models.loaded if model.ready is not None]
         return ServiceStats(models, len(self._answers), self._waiting)
-
-
-def _model_stats(model: LoadedModel) -> ModelStats:
-    assert model.ready is not None
-    assert model.process is not None
-    assert model.gate is not None
-    info = model.ready.info
-    return ModelStats(
-        name=model.name,
-        engine=model.process.stats,
-        memory=model.process.memory,
-        block_size=BLOCK_TOKENS,
-        threads=info.threads,
-        isa=info.isa,
-        waiting=model.gate.waiting,
-    )

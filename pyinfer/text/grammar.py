@@ -2,11 +2,13 @@
 
 A :class:`Grammar` is plain data: it is pickled to the process that decodes. Compiling and following
 it is done by the package ``llguidance`` (extra ``[server]``), which is only imported when the first
-grammar comes; see :mod:`pyinfer.text.grammar_matcher`.
+grammar comes: first in a process with limits (:mod:`pyinfer.text.grammar_check`), then where the
+answer is decoded (:mod:`pyinfer.text.grammar_matcher`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -15,10 +17,19 @@ from typing import Any, Literal, get_args
 
 from pyinfer.errors import RequestError, UsageError
 from pyinfer.text.closed_schema import closed
+from pyinfer.text.schema_limits import SchemaError, check_repeats, check_schema
 
 MAX_SOURCE_BYTES = 64 << 10
 MAX_NESTING = 64
 MAX_CHOICES = 1024
+
+# What one grammar may cost. An object of 300 properties takes 1,800 symbols and 4,000 units of
+# fuel, an enum of 3,000 values 34,000 units. The time of a row of the parser grows with the square
+# of the symbols.
+MAX_SYMBOLS = 20_000
+INITIAL_FUEL = 200_000
+# 1 to 2 kB each, per running request.
+MAX_LEXER_STATES = 20_000
 
 Kind = Literal["json_object", "json_schema", "regex", "choice", "lark", "gbnf", "tools"]
 # What is written in them is JSON for the most part.
@@ -28,6 +39,7 @@ JSON_KINDS: frozenset[Kind] = frozenset({"json_object", "json_schema", "tools"})
 _JSON_OPTIONS = {"whitespace_pattern": r"\x20|\x0D?\x0A[\x20\x09]{0,32}"}
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
+_EMBEDDED = re.compile(r"%json\s*")
 _OPENING, _CLOSING = "([{", ")]}"
 
 
@@ -95,15 +107,25 @@ def library() -> Any:
     return llguidance
 
 
-def library_source(grammar: Grammar) -> str:
-    """Translate a grammar, after checking its size, into the text that the library compiles.
+def parser_limits() -> Any:
+    """The library's own limits, for every use of a grammar."""
+    return library().LLParserLimits(
+        max_grammar_size=MAX_SYMBOLS,
+        initial_lexer_fuel=INITIAL_FUEL,
+        max_lexer_states=MAX_LEXER_STATES,
+        verbose_errors=False,
+        # What it takes to compile shall not depend on the number of tokens.
+        precompute_large_lexemes=False,
+    )
+
+
+def check_source(grammar: Grammar) -> None:
+    """Check the size, the form and the numbers of a grammar, without compiling it.
 
     Raises
     ------
     RequestError
-        The grammar is over a limit or malformed; ``param`` is the request's field.
-    UsageError
-        The library is not installed.
+        It is over a limit or malformed; ``param`` is the request's field.
     """
     if grammar.kind not in get_args(Kind):
         raise grammar_error(grammar.param, f"unknown kind of grammar {grammar.kind!r}")
@@ -117,6 +139,20 @@ def library_source(grammar: Grammar) -> str:
         )
     if "\0" in grammar.source:
         raise grammar_error(grammar.param, "it has a NUL character")
+    _CHECK[grammar.kind](grammar)
+
+
+def library_source(grammar: Grammar) -> str:
+    """Translate a grammar, after :func:`check_source`, into the text that the library compiles.
+
+    Raises
+    ------
+    RequestError
+        The grammar is over a limit or malformed; ``param`` is the request's field.
+    UsageError
+        The library is not installed.
+    """
+    check_source(grammar)
     return _TRANSLATE[grammar.kind](grammar)
 
 
@@ -163,8 +199,11 @@ def _json(grammar: Grammar) -> Any:
         value = json.loads(grammar.source)
     except RecursionError:
         raise _too_deep(grammar) from None
-    except ValueError as error:
-        raise grammar_error(grammar.param, f"it is not JSON: {error}") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise grammar_error(grammar.param, f"it is not JSON: {place}") from None
+    except ValueError:
+        raise grammar_error(grammar.param, "a number in it has too many digits") from None
     pending = [(value, 1)]
     while pending:
         item, depth = pending.pop()
@@ -177,7 +216,25 @@ def _json(grammar: Grammar) -> Any:
     return value
 
 
-def _from_choice(grammar: Grammar) -> str:
+def check_bounds(schema: Any, param: str, path: str = "") -> None:
+    """Check the numbers of a schema (see :mod:`pyinfer.text.schema_limits`).
+
+    Raises
+    ------
+    RequestError
+        One is over its bound; the message names its path, ``param`` is the request's field.
+    """
+    try:
+        check_schema(schema, path)
+    except SchemaError as error:
+        raise grammar_error(param, str(error)) from None
+
+
+def _check_json_schema(grammar: Grammar) -> None:
+    check_bounds(parsed_schema(grammar), grammar.param)
+
+
+def _check_choice(grammar: Grammar) -> None:
     choices = _json(grammar)
     if not isinstance(choices, list) or not all(isinstance(c, str) and c for c in choices):
         raise grammar_error(grammar.param, "choices must be strings that are not empty")
@@ -185,34 +242,65 @@ def _from_choice(grammar: Grammar) -> str:
         raise grammar_error(
             grammar.param, f"it has {len(choices):,} choices, allowed are 1 to {MAX_CHOICES:,}"
         )
+
+
+def _check_rules(grammar: Grammar) -> None:
+    """For everything that has brackets, repetitions, and schemas within it."""
+    _check_brackets(grammar)
+    try:
+        check_repeats(grammar.source, "")
+    except SchemaError as error:
+        raise grammar_error(grammar.param, str(error)) from None
+    if grammar.kind == "lark":
+        for found in _EMBEDDED.finditer(grammar.source):
+            # What is no JSON is for the compiler to refuse.
+            with contextlib.suppress(json.JSONDecodeError, RecursionError):
+                schema, _ = json.JSONDecoder().raw_decode(grammar.source, found.end())
+                check_bounds(schema, grammar.param)
+
+
+def _from_choice(grammar: Grammar) -> str:
     # A rule per text, not one regular expression: its beginning is forced token by token.
+    choices = json.loads(grammar.source)
     return _lark("start: " + " | ".join(json.dumps(c, ensure_ascii=False) for c in choices))
 
 
 def _from_regex(grammar: Grammar) -> str:
-    _check_brackets(grammar)
     return str(library().LLMatcher.grammar_from_regex(grammar.source))
 
 
 def _from_lark(grammar: Grammar) -> str:
-    _check_brackets(grammar)
     return _lark(grammar.source)
 
 
 def _from_gbnf(grammar: Grammar) -> str:
-    _check_brackets(grammar)
+    library()
     from llguidance.gbnf_to_lark import any_to_lark
 
     try:
         return _lark(any_to_lark(grammar.source))
     except Exception as error:
-        raise grammar_error(grammar.param, f"it is not GBNF: {error}") from None
+        # Of the translator's message, only what names the client's own text.
+        undefined = re.match(r"Rule '([\w-]{1,80})' not found", str(error))
+        line = re.search(r" at line (\d+),", str(error))
+        what = f"the rule {undefined[1]} is not defined" if undefined else "it is malformed"
+        place = f", line {line[1]}" if line else ""
+        raise grammar_error(grammar.param, f"it is not GBNF{place}: {what}") from None
 
 
 def _lark(source: str) -> str:
     return str(library().LLMatcher.grammar_from_lark(source))
 
 
+_CHECK: dict[Kind, Callable[[Grammar], None]] = {
+    "json_object": _check_json_schema,
+    "json_schema": _check_json_schema,
+    "regex": _check_rules,
+    "choice": _check_choice,
+    "lark": _check_rules,
+    "gbnf": _check_rules,
+    "tools": lambda grammar: _check_brackets(grammar),
+}
 _TRANSLATE: dict[Kind, Callable[[Grammar], str]] = {
     "json_object": _from_schema,
     "json_schema": _from_schema,

@@ -8,33 +8,49 @@ padding id never. The one exception are the markers of tool calls.
 
 from __future__ import annotations
 
-import re
+import resource
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
-from functools import cache
+from collections.abc import Callable
+from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pyinfer.errors import EngineError, RequestError
-from pyinfer.text.grammar import JSON_KINDS, Grammar, grammar_error, library, library_source
+from pyinfer.text.grammar import (
+    JSON_KINDS,
+    Grammar,
+    grammar_error,
+    library,
+    library_source,
+    parser_limits,
+)
+from pyinfer.text.grammar_errors import explain
+from pyinfer.text.grammar_vocabulary import Vocabulary
 from pyinfer.text.number_guard import DigitTables, NumberGuard
-from pyinfer.text.tags import CALL_TAGS
 from pyinfer.text.tokenizer import Tokenizer
 
-MAX_COMPILED = 64  # grammars kept per tokenizer
-# Control tokens that a grammar may name (``<tool_call>``).
-TOOL_MARKERS = CALL_TAGS
-# 1 to 2 kB each, per running request.
-MAX_LEXER_STATES = 20_000
+# Grammars kept per tokenizer, and the memory by which the process may grow for them.
+MAX_COMPILED = 64
+MAX_COMPILED_BYTES = 64 << 20
+# Processor time of one request's grammar: per token, and in advance for a few costly ones. The
+# library's own limits end nearly every step within a tenth of it.
+STEP_SECONDS = 0.03
+BURST_SECONDS = 0.5
+
+_STATM = Path("/proc/self/statm")
+
+Result = TypeVar("Result")
 
 
 class GrammarCompiler:
     """Turns grammars into matchers for one tokenizer; keeps the latest ones.
 
-    May be used from several threads at once.
+    May be used from several threads at once. Only for grammars that
+    :mod:`pyinfer.text.grammar_check` has let pass: here nothing can be interrupted.
 
     Parameters
     ----------
@@ -54,19 +70,23 @@ class GrammarCompiler:
         self._tokens = self._library.LLTokenizer(
             vocabulary, n_vocab=n_tokens, eos_token=vocabulary.eos_ids, slices=[]
         )
-        self._limits = self._library.LLParserLimits(
-            max_lexer_states=MAX_LEXER_STATES, verbose_errors=False
-        )
+        self._limits = parser_limits()
         self._allowed = _bits_of(set(range(n_tokens)) - vocabulary.banned_ids, n_tokens)
-        self._bytes = vocabulary.tokens
+        self._token_bytes = vocabulary.tokens
         self._digits = DigitTables(vocabulary.tokens)
-        self._compiled: OrderedDict[Grammar, Any] = OrderedDict()
+        self._compiled: OrderedDict[Grammar, tuple[Any, int]] = OrderedDict()
+        self._bytes = 0
         self._lock = Lock()
 
     @property
     def n_compiled(self) -> int:
         """How many grammars are kept."""
         return len(self._compiled)
+
+    @property
+    def compiled_bytes(self) -> int:
+        """By how much the process has grown while they were compiled."""
+        return self._bytes
 
     def matcher(self, grammar: Grammar) -> GrammarMatcher:
         """Return a matcher at the beginning of ``grammar``.
@@ -77,30 +97,38 @@ class GrammarCompiler:
             The grammar is malformed, uses what is not supported, or nothing satisfies it.
         """
         with self._lock:
-            known = self._compiled.get(grammar)
-            if known is not None:
+            kept = self._compiled.get(grammar)
+            if kept is not None:
                 self._compiled.move_to_end(grammar)
-        if known is None:
-            known = self._compile(grammar)
-            with self._lock:
-                self._compiled[grammar] = known
-                while len(self._compiled) > MAX_COMPILED:
-                    self._compiled.popitem(last=False)
-        guard = NumberGuard(self._bytes, self._digits) if grammar.kind in JSON_KINDS else None
-        return GrammarMatcher(known.deep_copy(), self._allowed, guard)
+        if kept is not None:
+            return self._begin(grammar, kept[0])
+        before = _resident_bytes()
+        compiled = _guarded(self._compile, grammar)
+        # Other threads may grow or shrink the process meanwhile; over many grammars that evens out.
+        size = max(len(grammar.source), _resident_bytes() - before)
+        self._keep(grammar, compiled, size)
+        return self._begin(grammar, compiled)
+
+    def _begin(self, grammar: Grammar, compiled: Any) -> GrammarMatcher:
+        guard = NumberGuard(self._token_bytes, self._digits) if grammar.kind in JSON_KINDS else None
+        return GrammarMatcher(compiled.deep_copy(), self._allowed, guard)
+
+    def _keep(self, grammar: Grammar, compiled: Any, size: int) -> None:
+        with self._lock:
+            if grammar in self._compiled:
+                self._bytes -= self._compiled.pop(grammar)[1]
+            self._compiled[grammar] = compiled, size
+            self._bytes += size
+            while len(self._compiled) > MAX_COMPILED or (
+                self._bytes > MAX_COMPILED_BYTES and len(self._compiled) > 1
+            ):
+                self._bytes -= self._compiled.popitem(last=False)[1][1]
 
     def _compile(self, grammar: Grammar) -> Any:
         source = library_source(grammar)
         compiled = self._library.LLMatcher(self._tokens, source, log_level=0, limits=self._limits)
         if compiled.is_error():
-            raise grammar_error(grammar.param, _reason(compiled.get_error()))
-        warnings = compiled.get_grammar_warnings()
-        if warnings:
-            raise grammar_error(grammar.param, _reason(str(warnings[0])))
-        trial = compiled.deep_copy()
-        first = np.frombuffer(trial.compute_bitmask(), np.uint32)
-        if trial.is_error() or not (first & self._allowed).any():
-            raise grammar_error(grammar.param, "no text satisfies it")
+            raise grammar_error(grammar.param, explain(compiled.get_error()))
         return compiled
 
 
@@ -123,6 +151,7 @@ class GrammarMatcher:
         self._matcher = matcher
         self._allowed = allowed
         self._numbers = numbers
+        self._seconds = BURST_SECONDS
 
     @property
     def stopped(self) -> bool:
@@ -146,8 +175,11 @@ class GrammarMatcher:
         ------
         EngineError
             The library gave up, for instance because the grammar is too ambiguous here.
+        RequestError
+            The grammar takes more time than others can wait for it.
         """
-        words = np.frombuffer(self._matcher.compute_bitmask(), np.uint32)
+        self._seconds = min(BURST_SECONDS, self._seconds + STEP_SECONDS)
+        words = np.frombuffer(self._timed(self._matcher.compute_bitmask), np.uint32)
         count = min(len(out), len(self._allowed))
         np.bitwise_and(words[:count], self._allowed[:count], out=out[:count])
         out[count:] = 0
@@ -163,74 +195,27 @@ class GrammarMatcher:
         ------
         EngineError
             The grammar does not allow the token here.
+        RequestError
+            As :meth:`mask`.
         """
-        if not self._matcher.consume_token(token):
+        if not self._timed(self._matcher.consume_token, token):
             raise self._failure()
         if self._numbers is not None:
             self._numbers.push(token)
 
+    def _timed(self, call: Callable[..., Result], *args: object) -> Result:
+        """Call the library on this request's account of processor time."""
+        began = time.thread_time()
+        result = _guarded(call, *args)
+        self._seconds -= time.thread_time() - began
+        if self._seconds < 0:
+            raise RequestError(
+                "the grammar takes too long to follow here", hint="simplify the grammar"
+            )
+        return result
+
     def _failure(self) -> EngineError:
-        return EngineError(f"the grammar cannot go on: {_reason(self._matcher.get_error())}")
-
-
-class Vocabulary:
-    """Tokens as the library wants them.
-
-    Parameters
-    ----------
-    tokens : list of bytes
-        What each id stands for; empty for ids without use.
-    control_ids : collection of int
-        Ids that no text becomes, end tokens among them.
-    eos_ids : sequence of int
-        At least one.
-    bos_id : int, optional
-    encode : callable
-        The model's own spelling of a text that a grammar leaves no choice about.
-    """
-
-    is_tokenizer_wrapper = True
-
-    def __init__(
-        self,
-        tokens: list[bytes],
-        control_ids: Collection[int],
-        eos_ids: Sequence[int],
-        bos_id: int | None,
-        encode: Callable[[str], list[int]],
-    ) -> None:
-        self.tokens = tokens
-        self.eos_ids = list(eos_ids)
-        self.eos_token_id = eos_ids[0]
-        self.bos_token_id = bos_id
-        # Listed ids are never matched by bytes. Unused ids have no bytes and match nothing.
-        self.special_token_ids = sorted({*control_ids, *eos_ids})
-        self.banned_ids = {
-            i for i in control_ids if tokens[i].decode(errors="replace") not in TOOL_MARKERS
-        } - set(eos_ids)
-        self._encode = encode
-
-    @classmethod
-    def of(cls, tokenizer: Tokenizer) -> Vocabulary:
-        """The vocabulary of a tokenizer; holds no reference to the tokenizer itself."""
-        return cls(
-            [tokenizer.token_bytes(i) for i in range(tokenizer.n_tokens)],
-            tokenizer.control_ids | tokenizer.special_ids,
-            tokenizer.eos_ids,
-            tokenizer.bos_id,
-            tokenizer.plain_encoder(),
-        )
-
-    @classmethod
-    def of_bytes(cls) -> Vocabulary:
-        """Every byte, the markers, and one end token: enough to see what a grammar is worth."""
-        tokens = [bytes([byte]) for byte in range(256)]
-        tokens += [b"<eos>", *(marker.encode() for marker in sorted(TOOL_MARKERS))]
-        return cls(tokens, range(256, len(tokens)), (256,), None, lambda text: [*text.encode()])
-
-    def __call__(self, text: str) -> list[int]:
-        """Ids of a text."""
-        return self._encode(text)
+        return EngineError(f"the grammar cannot go on: {explain(self._matcher.get_error())}")
 
 
 def compiler_of(tokenizer: Tokenizer) -> GrammarCompiler:
@@ -241,34 +226,25 @@ def compiler_of(tokenizer: Tokenizer) -> GrammarCompiler:
     UsageError
         The extra ``[server]`` is not installed.
     """
-    compiler = tokenizer.grammar_compiler
-    if not isinstance(compiler, GrammarCompiler):
-        compiler = GrammarCompiler(Vocabulary.of(tokenizer))
-        tokenizer.grammar_compiler = compiler
-    return compiler
+    with _MAKING:
+        compiler = tokenizer.grammar_compiler
+        if not isinstance(compiler, GrammarCompiler):
+            compiler = GrammarCompiler(Vocabulary.of(tokenizer))
+            tokenizer.grammar_compiler = compiler
+        return compiler
 
 
-def check_grammar(grammar: Grammar, tokenizer: Tokenizer) -> None:
-    """Compile a grammar to see that it can be followed.
-
-    Costs milliseconds, for the worst grammars half a second, so not on an event loop. Bytes decide,
-    so the tokenizer's own compiler, which takes longer to make, is not needed for it.
-
-    Raises
-    ------
-    RequestError
-        It cannot; the message says why and ``param`` names the field.
-    UsageError
-        The extra ``[server]`` is not installed.
-    """
-    if not tokenizer.eos_ids:
-        raise RequestError("the model has no end token, so a grammar could never end")
-    _checker().matcher(grammar)
+_MAKING = Lock()
 
 
-@cache
-def _checker() -> GrammarCompiler:
-    return GrammarCompiler(Vocabulary.of_bytes())
+def _guarded(call: Callable[..., Result], *args: object) -> Result:
+    """Call the library; a crash in it (no :class:`Exception`) ends the request, not the thread."""
+    try:
+        return call(*args)
+    except (Exception, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
+        raise EngineError("the code that follows grammars has crashed") from None
 
 
 def _bits_of(ids: set[int], n_tokens: int) -> npt.NDArray[np.uint32]:
@@ -278,8 +254,5 @@ def _bits_of(ids: set[int], n_tokens: int) -> npt.NDArray[np.uint32]:
     return np.packbits(bits, bitorder="little").view(np.uint32)
 
 
-def _reason(text: str) -> str:
-    """The library's message without its pictures of the source and its own state."""
-    lines = [line.strip() for line in text.replace("<non-verbose/>", "").splitlines()]
-    lines = [line for line in lines if line.strip("^") and not re.match(r"\d+ \| ", line)]
-    return " ".join(lines[:4])
+def _resident_bytes() -> int:
+    return int(_STATM.read_text("ascii").split()[1]) * resource.getpagesize()

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
-from pyinfer.text.grammar import Grammar, embedded_schema, grammar_error, parsed_schema
+from pyinfer.text.grammar import (
+    Grammar,
+    check_bounds,
+    check_source,
+    embedded_schema,
+    grammar_error,
+    parsed_schema,
+)
 from pyinfer.text.tags import (
     CALL_BEGIN,
     CALL_END,
@@ -48,6 +55,7 @@ def tool_grammar(
     """
     rules = []
     for number, tool in enumerate(tools):
+        check_bounds(tool.parameters, "tools", f"{tool.name}.parameters")
         schema = json.dumps(embedded_schema(tool.parameters, "tools"))
         rules.append(f"call_{number}: {_call(tool.name, form, number, token_names)}")
         rules.append(f"args_{number}: %json {schema}")
@@ -62,6 +70,7 @@ def tool_grammar(
         if otherwise.kind not in ("json_object", "json_schema"):
             raise grammar_error(otherwise.param, "cannot be combined with tools unless it is JSON")
         start = "calls | answer"
+        check_source(otherwise)
         answer = embedded_schema(parsed_schema(otherwise), otherwise.param)
         rules.append(f"answer: %json {json.dumps(answer)}")
     head = [f"start: {start}", f"calls: {calls}", f"call: {names}"]

@@ -12,7 +12,8 @@ from pyinfer.errors import RequestError
 from pyinfer.text import closed_schema
 from pyinfer.text.closed_schema import closed
 from pyinfer.text.grammar import schema_grammar
-from pyinfer.text.grammar_matcher import GrammarCompiler, Vocabulary
+from pyinfer.text.grammar_matcher import GrammarCompiler
+from pyinfer.text.grammar_vocabulary import Vocabulary
 
 pytest.importorskip("llguidance", reason="grammars need the extra [server]")
 

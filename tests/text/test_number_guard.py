@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pyinfer.text.grammar import Grammar, schema_grammar
-from pyinfer.text.grammar_matcher import GrammarCompiler, GrammarMatcher, Vocabulary
+from pyinfer.text.grammar_matcher import GrammarCompiler, GrammarMatcher
+from pyinfer.text.grammar_vocabulary import Vocabulary
 from pyinfer.text.number_guard import MAX_DIGITS, MAX_EXPONENT_DIGITS, DigitTables
 
 pytest.importorskip("llguidance", reason="grammars need the extra [server]")

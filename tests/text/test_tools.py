@@ -13,7 +13,8 @@ import pytest
 from pyinfer.errors import RequestError
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.grammar import Grammar, schema_grammar
-from pyinfer.text.grammar_matcher import check_grammar, compiler_of
+from pyinfer.text.grammar_check import check_grammar
+from pyinfer.text.grammar_matcher import compiler_of
 from pyinfer.text.tokenizer import Tokenizer
 from pyinfer.text.tool_parser import ToolText
 from pyinfer.text.tools import ToolPlan, plan_tools

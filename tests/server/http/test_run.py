@@ -9,10 +9,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import pyinfer
 
 from ..running import RunningServer, running_server
 
@@ -114,3 +118,66 @@ def test_sigterm_when_idle_is_a_clean_end() -> None:
             assert allowed.status_code == 200
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0
+
+
+def test_sigterm_ends_the_server_while_a_grammar_hangs(tmp_path: Path) -> None:
+    """With a compiler that never ends, in the process that really serves."""
+    worker = tmp_path / "worker.py"
+    worker.write_text("import time\ndef load(): pass\ndef answer(request): time.sleep(3600)\n")
+    (tmp_path / "sitecustomize.py").write_text(
+        "from pathlib import Path\n"
+        "from pyinfer.text.grammar_check import CHECKER\n"
+        "from pyinfer.text.sandbox.pool import Limits, SandboxPool\n"
+        f"CHECKER.pool = SandboxPool(Path({str(worker)!r}), (), Limits(2, 1 << 27, 3600.0), 2, 4)\n"
+    )
+    root = Path(pyinfer.__file__).parent.parent
+    environment = {"PYTHONPATH": f"{tmp_path}:{root}"}
+    body = {"model": "demo", "prompt": "a", "structured_outputs": {"regex": "a"}}
+    with running_server("--grace", "0s", environment=environment) as server:
+        with httpx2.Client(base_url=server.url, timeout=300) as client:
+            hanging = threading.Thread(
+                target=lambda: client.post("/v1/completions", json=body), daemon=True
+            )
+            hanging.start()
+            sandboxes = wait_for_children(server.process.pid, worker)
+            assert client.get("/health").status_code == 200
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(300) == 0
+            hanging.join(300)
+        assert not hanging.is_alive()
+    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in sandboxes))
+
+
+def wait_for_children(pid: int, worker: Path) -> list[int]:
+    """The fork server with ``worker`` and the job that it has forked."""
+    found: list[int] = []
+
+    def look() -> bool:
+        servers = [child for child in children(pid) if str(worker) in command_of(child)]
+        found[:] = [*servers, *(job for child in servers for job in children(child))]
+        return len(found) >= 2
+
+    wait_until(look)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(n) for task in tasks for n in (task / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
