@@ -185,7 +185,7 @@ def test_bad_calls_are_request_errors(words: str, call: Callable[[LLM], Any], ll
 def test_a_prompt_longer_than_the_context_is_an_error_and_a_long_answer_is_reported(
     script: Scripted, llm: LLM
 ) -> None:
-    with pytest.raises(ContextLengthError, match="1001 tokens and the context 1000"):
+    with pytest.raises(ContextLengthError, match=r"1001 tokens .* length is 1000 "):
         llm.generate(token_ids=[1] * 1001)
     script.say("a" * 500)
     out = llm.generate(token_ids=[1] * 900, params=SamplingParams(temperature=0))

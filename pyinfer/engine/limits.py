@@ -53,8 +53,10 @@ class EngineLimits:
         limit = self.of(request)
         room = limit if request.params.max_tokens == 0 else limit - 1
         if len(tokens) > room:
+            # The words are those that clients look for to shorten the prompt or to go elsewhere.
             error = ContextLengthError(
-                f"the prompt has {len(tokens)} tokens and the context {limit}"
+                f"the prompt is too long: it has {len(tokens)} tokens and exceeds the context "
+                f"window. This model's maximum context length is {limit} tokens"
                 + ("" if room == limit else ", of which one is for the answer"),
                 hint="shorten the prompt or load the model with a larger ctx_size",
             )

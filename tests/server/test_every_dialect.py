@@ -8,6 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from .openai.asked import TOO_LONG
+
 httpx2 = pytest.importorskip("httpx2")
 
 SEEDS = range(5)
@@ -204,6 +206,23 @@ def test_what_is_not_obeyed_is_refused(
     response = client.post(path, json=fields)
     assert response.status_code == 400
     assert f'\\"{param}\\" is not supported' in response.text
+
+
+@pytest.mark.parametrize("path", TOO_LONG)
+def test_a_prompt_that_is_too_long_is_known_for_it(client: httpx2.Client, path: str) -> None:
+    """By the words that litellm, LangChain and agents look for."""
+    response = client.post(path, json=TOO_LONG[path])
+    assert response.status_code == 400
+    error = response.json()["error"]
+    message = error if isinstance(error, str) else error["message"]
+    if path == "/completion":
+        assert "exceeds the available context size" in message
+        assert error["type"] == "exceed_context_size_error"
+    else:
+        for words in ("is too long", "exceeds the context window", "maximum context length is"):
+            assert words in message
+    if path.startswith("/v1/"):
+        assert error["code"] == "context_length_exceeded"
 
 
 def test_a_custom_tool_is_called_with_text(client: httpx2.Client) -> None:

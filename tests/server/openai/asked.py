@@ -24,3 +24,12 @@ WEATHER: Any = {
         },
     },
 }
+# More than the embedded model's context, in every dialect.
+_LONG = "big " * 10_000
+TOO_LONG: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": _LONG}]},
+    "/v1/completions": {"prompt": _LONG},
+    "/api/chat": {"messages": [{"role": "user", "content": _LONG}]},
+    "/api/generate": {"prompt": _LONG},
+    "/completion": {"prompt": _LONG},
+}

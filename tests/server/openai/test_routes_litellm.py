@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from ..running import RunningServer
-from .asked import CITY, QUESTION, WEATHER
+from .asked import CITY, QUESTION, TOO_LONG, WEATHER
+
+httpx2 = pytest.importorskip("httpx2")
 
 # Whatever the client or what it imports deprecates is not ours to mend.
 pytestmark = [
@@ -121,6 +123,20 @@ def test_errors(complete: Complete, litellm: Any) -> None:
         complete("nope")
     with pytest.raises(litellm.BadRequestError, match="top_p"):
         complete(top_p=7.0)
+
+
+def test_a_prompt_that_is_too_long_starts_its_fallbacks(
+    litellm: Any, server: RunningServer
+) -> None:
+    """The router goes to a model with a larger context only if it knows the error."""
+    base = {"api_base": server.url + "/v1", "api_key": "any"}
+    long = [{"role": "user", "content": "big " * 10_000}]
+    with pytest.raises(litellm.ContextWindowExceededError):
+        litellm.completion(model="openai/demo", messages=long, _skip_mcp_handler=True, **base)
+    known = litellm.litellm_core_utils.exception_mapping_utils.ExceptionCheckers
+    for path, body in TOO_LONG.items():
+        text = httpx2.post(server.url + path, json=body, timeout=300).text
+        assert known.is_error_str_context_window_exceeded(text), path
 
 
 @pytest.mark.parametrize(("provider", "path"), [("openai", "/v1"), ("ollama", "")])
