@@ -97,7 +97,7 @@ async def ready(request: Request) -> dict[str, str]:
 async def metrics(request: Request) -> Response:
     """Counters, gauges and histograms in Prometheus' text form."""
     shown: Metrics = request.app.state.metrics
-    body, content_type = shown.text(request.headers.get("accept", ""))
+    body, content_type = shown.text()
     return Response(body, media_type=content_type)
 
 

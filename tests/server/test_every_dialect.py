@@ -225,6 +225,31 @@ def test_a_prompt_that_is_too_long_is_known_for_it(client: httpx2.Client, path: 
         assert error["code"] == "context_length_exceeded"
 
 
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;"
+        "q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",  # Prometheus 2
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;"
+        "version=1.0.0;escaping=allow-utf-8;q=0.4",  # Prometheus 3
+        "text/plain;version=1.0.0;escaping=underscores",
+        "*/*",
+    ],
+)
+def test_metrics_have_their_names_whoever_asks(client: httpx2.Client, accept: str) -> None:
+    client.post("/completion", json={"prompt": "a", "n_predict": 2}).raise_for_status()
+    response = client.get("/metrics", headers={"accept": accept}).raise_for_status()
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    for name in (
+        "vllm:num_requests_running{",
+        "vllm:prompt_tokens_total{",
+        "vllm:time_to_first_token_seconds_bucket{",
+        "llamacpp:prompt_tokens_total ",
+        "pyinfer:rss_bytes{",
+    ):
+        assert f"\n{name}" in response.text
+
+
 def test_a_custom_tool_is_called_with_text(client: httpx2.Client) -> None:
     form = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "[a-c]{3}"}}
     tool = {"type": "custom", "custom": {"name": "write", "format": form}}

@@ -43,9 +43,9 @@ class Scene:
         self.engine = replace(self.engine, **counters)
         self.models = [replace(self.models[0], engine=self.engine)]
 
-    def values(self, accept: str = "") -> dict[tuple[str, str], float]:
+    def values(self) -> dict[tuple[str, str], float]:
         """Value by name and labels other than model and engine."""
-        text, _ = self.metrics.text(accept)
+        text, _ = self.metrics.text()
         found = {}
         for family in text_string_to_metric_families(text.decode()):
             for sample in family.samples:
@@ -161,6 +161,14 @@ def test_families_can_be_left_out() -> None:
     assert "llamacpp:n_decode_total" in text
     assert "vllm:" not in text
     assert "pyinfer:" not in text
+
+
+def test_nothing_about_the_counting_itself() -> None:
+    scene = Scene()
+    scene.metrics.finished(record())
+    text, content_type = scene.metrics.text()
+    assert content_type.startswith("text/plain; version=0.0.4")
+    assert b"_created" not in text
 
 
 def test_load_headers() -> None:
