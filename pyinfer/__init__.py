@@ -41,8 +41,18 @@ if TYPE_CHECKING:
     from pyinfer.llm import LLM
     from pyinfer.loading import load
     from pyinfer.model_info import ModelInfo
-    from pyinfer.requests.answer import Chunk, Generation, Timings, Usage
+    from pyinfer.requests.answer import (
+        Chunk,
+        Generation,
+        Timings,
+        ToolCallArguments,
+        ToolCallStart,
+        Usage,
+    )
+    from pyinfer.requests.options import ChatOptions, GenerateOptions
     from pyinfer.requests.streams import AsyncTextStream, TextStream
+    from pyinfer.text.grammar import Grammar
+    from pyinfer.text.tool_parser import ToolCall
 
 __version__ = "0.1.0"
 
@@ -63,11 +73,17 @@ _HOME = {
         ),
         "pyinfer.errors",
     ),
-    **dict.fromkeys(("Chunk", "Generation", "Timings", "Usage"), "pyinfer.requests.answer"),
+    **dict.fromkeys(
+        ("Chunk", "Generation", "Timings", "ToolCallArguments", "ToolCallStart", "Usage"),
+        "pyinfer.requests.answer",
+    ),
+    **dict.fromkeys(("ChatOptions", "GenerateOptions"), "pyinfer.requests.options"),
     **dict.fromkeys(("AsyncTextStream", "TextStream"), "pyinfer.requests.streams"),
+    "Grammar": "pyinfer.text.grammar",
     "LLM": "pyinfer.llm",
     "ModelInfo": "pyinfer.model_info",
     "Runtime": "pyinfer._kernels.runtime",
+    "ToolCall": "pyinfer.text.tool_parser",
     "load": "pyinfer.loading",
 }
 
@@ -75,10 +91,13 @@ __all__ = [
     "LLM",
     "AsyncTextStream",
     "CancelledError",
+    "ChatOptions",
     "Chunk",
     "ContextLengthError",
     "EngineError",
+    "GenerateOptions",
     "Generation",
+    "Grammar",
     "InsufficientMemoryError",
     "ModelFormatError",
     "ModelInfo",
@@ -91,6 +110,9 @@ __all__ = [
     "SamplingParams",
     "TextStream",
     "Timings",
+    "ToolCall",
+    "ToolCallArguments",
+    "ToolCallStart",
     "Usage",
     "__version__",
     "load",

@@ -7,17 +7,26 @@ read, by the architecture (:mod:`pyinfer.model.registry`) with the checks of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyinfer.config_fields import MAX_VOCAB, Fields
 from pyinfer.config_rope import YarnScaling
+from pyinfer.errors import ModelFormatError
 
-__all__ = ["GenerationDefaults", "ModelConfig", "YarnScaling"]
+__all__ = ["GGUF_SAMPLING", "GenerationDefaults", "ModelConfig", "YarnScaling"]
 
 # What the converters of llama.cpp write where a token does not exist.
 NO_TOKEN = 0xFFFFFFFF
+#: Field of GenerationDefaults -> key of GGUF metadata.
+GGUF_SAMPLING = {
+    "temperature": "general.sampling.temp",
+    "top_p": "general.sampling.top_p",
+    "top_k": "general.sampling.top_k",
+    "repetition_penalty": "general.sampling.penalty_repeat",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +147,46 @@ class GenerationDefaults:
 
     @classmethod
     def from_gguf(cls, metadata: Mapping[str, Any], vocab_size: int) -> GenerationDefaults:
-        """Read the token ids of GGUF metadata; the sampling values are the recommended ones.
+        """Read token ids and ``general.sampling.*`` of GGUF metadata.
 
         Raises
         ------
         ModelFormatError
             A token id is no integer or outside the vocabulary.
         """
+        fields = Fields(metadata, "GGUF metadata")
         ids: dict[str, int | None] = {}
         for name in ("bos", "eos", "eot", "eom"):
             key = f"tokenizer.ggml.{name}_token_id"
             value = metadata.get(key)
             absent = isinstance(value, int) and value == NO_TOKEN
-            found = (
-                Fields(metadata, "GGUF metadata").token_ids(key, vocab_size) if not absent else ()
-            )
+            found = () if absent else fields.token_ids(key, vocab_size)
             ids[name] = found[0] if found else None
         ends = {id_ for name, id_ in ids.items() if name != "bos" and id_ is not None}
-        return cls(bos_token_id=ids["bos"], eos_token_ids=tuple(sorted(ends)))
+        values = _gguf_sampling(fields)
+        return cls(
+            **values,
+            bos_token_id=ids["bos"],
+            eos_token_ids=tuple(sorted(ends)),
+            stated=tuple(values),
+        )
+
+
+def _gguf_sampling(fields: Fields) -> dict[str, Any]:
+    """Values that make sense; others are no reason not to run the model."""
+    read: dict[str, Callable[[str], float]] = {
+        "temperature": lambda key: _short(fields.number(key, 0, 2)),
+        "top_p": lambda key: _short(fields.above(key, 0, 1)),
+        "top_k": lambda key: max(0, fields.integer(key, -1, MAX_VOCAB)),
+        "repetition_penalty": lambda key: _short(fields.above(key, 0, 100)),
+    }
+    values: dict[str, Any] = {}
+    for name, key in GGUF_SAMPLING.items():
+        with contextlib.suppress(ModelFormatError):
+            values[name] = read[name](key)
+    return values
+
+
+def _short(value: float) -> float:
+    """A number that was written as 32 bits, as it was meant: 0.6, not 0.6000000238."""
+    return float(f"{value:.7g}")

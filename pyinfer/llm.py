@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +18,16 @@ from pyinfer.engine.worker import EngineWorker
 from pyinfer.errors import RequestError
 from pyinfer.model.step import CancelSignal, StepModel
 from pyinfer.model_info import ModelInfo
-from pyinfer.requests.answer import AnswerBuilder, Generation
+from pyinfer.requests.answer import Generation
+from pyinfer.requests.options import ChatOptions, GenerateOptions, spec_fields
+from pyinfer.requests.prepare import plan_of, prepare
 from pyinfer.requests.preset import Messages, Preset
+from pyinfer.requests.prompts import build_prompt
+from pyinfer.requests.prompts import token_ids as checked_ids
 from pyinfer.requests.rules import compile_grammar, hook_factory
+from pyinfer.requests.spec import GenerateSpec, TextModel
 from pyinfer.requests.streams import AsyncTextStream, Job, PromptProgress, TextStream
 from pyinfer.text.chat_template import ChatTemplate
-from pyinfer.text.grammar import Grammar
-from pyinfer.text.grammar_check import check_grammar
-from pyinfer.text.hooks import Rules
-from pyinfer.text.reasoning import opens_reasoning
 from pyinfer.text.tokenizer import Tokenizer
 
 
@@ -40,7 +42,7 @@ class LLM:
     ----------
     info : ModelInfo
     defaults : GenerationDefaults
-        What parameters of None mean.
+        What the weights' files say: sampling values for parameters of None, end tokens.
     preset : Preset
         What the model's file adds: further parameters, a system message, a chat template.
 
@@ -79,12 +81,19 @@ class LLM:
         self.info = info
         self.defaults = defaults
         self.preset = preset or Preset()
-        self._tokenizer = tokenizer
-        self._template: ChatTemplate | None = None
+        template = None
         if tokenizer is not None and (self.preset.template or tokenizer.chat_template is not None):
-            self._template = ChatTemplate(tokenizer, self.preset.template or None)
+            template = ChatTemplate(tokenizer, self.preset.template or None)
+        self._model = TextModel(
+            info=info,
+            tokenizer=tokenizer,
+            template=template,
+            defaults=defaults,
+            preset=self.preset,
+        )
         rules = hook_factory(tokenizer)
         engine = Engine(model, defaults, context=info.context, cancel=cancel, hook_factory=rules)
+        self._limits = engine.limits
         self._worker = EngineWorker(engine, cancel)
         # Also at the end of the interpreter, where a thread inside a kernel must not be cut off.
         self._finalizer = weakref.finalize(self, _shut_down, self._worker, model)
@@ -98,12 +107,7 @@ class LLM:
         RequestError
             The model has none.
         """
-        if self._tokenizer is None:
-            raise RequestError(
-                f"{self.info.name} has no tokenizer, so text cannot be read or written",
-                hint="pass token_ids, or put tokenizer.json into the model's folder",
-            )
-        return self._tokenizer
+        return self._model.text
 
     @property
     def chat_template(self) -> ChatTemplate:
@@ -114,30 +118,33 @@ class LLM:
         RequestError, ModelUnsupportedError
             The model has no tokenizer; it has no template.
         """
-        tokenizer = self.tokenizer
-        if self._template is None:
-            self._template = ChatTemplate(tokenizer)
-        return self._template
+        return self._model.chat_template
 
     def apply_chat_template(
         self,
         messages: Messages,
         think: bool | None = None,
         add_generation_prompt: bool = True,
+        **options: Unpack[ChatOptions],
     ) -> str:
-        """The prompt that a conversation becomes.
+        """The prompt that a conversation becomes in :meth:`chat`, tools included.
 
         Parameters
         ----------
-        messages : str or list of dict
-            ``{"role": ..., "content": ...}``; a string is one message of the user.
-        think : bool, optional
-            False makes the model answer without reasoning; None lets it reason if it can.
+        messages, think, **options
+            As :meth:`chat`.
         add_generation_prompt : bool
             Open the assistant's turn.
         """
-        whole = self.preset.conversation(messages)
-        return self.chat_template.render(whole, add_generation_prompt, think)
+        spec = GenerateSpec(
+            messages=messages,
+            think=think,
+            add_generation_prompt=add_generation_prompt,
+            **spec_fields(options),
+        )
+        spec.check()
+        whole = self.info.context if spec.context is None else spec.context
+        return build_prompt(self._model, spec, whole, plan_of(self._model, spec)).text
 
     def generate(
         self,
@@ -145,6 +152,7 @@ class LLM:
         token_ids: npt.ArrayLike | None = None,
         params: SamplingParams | None = None,
         progress: PromptProgress | None = None,
+        **options: Unpack[GenerateOptions],
     ) -> Generation:
         """Continue a prompt as it is, without a chat template.
 
@@ -157,6 +165,14 @@ class LLM:
         params : SamplingParams, optional
         progress : callable, optional
             Called with (evaluated, total, cached) tokens of the prompt.
+        **options
+            See :class:`~pyinfer.requests.options.GenerateOptions`: several answers, grammar,
+            budgets, truncation, deadline and priority.
+
+        Returns
+        -------
+        Generation
+            The answer; of several the first, whose ``choices`` are all of them.
 
         Raises
         ------
@@ -166,9 +182,11 @@ class LLM:
             The prompt does not fit the context.
         NumericError, EngineError
             The computation failed.
+        QueueFullError
+            1,024 requests are open.
         """
-        job = self._raw_job(prompt, token_ids, params, progress, stream=False)
-        return TextStream(self._worker, job).result()
+        spec = _raw(prompt, token_ids, params, options, stream=False)
+        return TextStream(self._worker, self._job(spec, progress)).result()
 
     def stream(
         self,
@@ -176,11 +194,11 @@ class LLM:
         token_ids: npt.ArrayLike | None = None,
         params: SamplingParams | None = None,
         progress: PromptProgress | None = None,
+        **options: Unpack[GenerateOptions],
     ) -> TextStream:
         """As :meth:`generate`, piece by piece."""
-        return TextStream(
-            self._worker, self._raw_job(prompt, token_ids, params, progress, stream=True)
-        )
+        spec = _raw(prompt, token_ids, params, options)
+        return TextStream(self._worker, self._job(spec, progress))
 
     def chat(
         self,
@@ -188,6 +206,7 @@ class LLM:
         params: SamplingParams | None = None,
         think: bool | None = None,
         progress: PromptProgress | None = None,
+        **options: Unpack[ChatOptions],
     ) -> Generation:
         """Answer a conversation.
 
@@ -197,12 +216,32 @@ class LLM:
             ``{"role": ..., "content": ...}`` with the roles system, user, assistant and tool; a
             string is one message of the user. Reasoning in earlier answers is left out.
         params, progress
-            As :meth:`generate`, with the same errors.
+            As :meth:`generate`, with the same result and errors.
         think : bool, optional
             False makes the model answer without reasoning; None lets it reason if it can.
+        **options
+            See :class:`~pyinfer.requests.options.ChatOptions`: those of :meth:`generate`, and
+            tools.
+
+        Examples
+        --------
+        >>> import pyinfer
+        >>> weather = {"type": "function", "function": {"name": "weather", "parameters": {
+        ...     "type": "object", "properties": {"city": {"enum": ["Oslo", "Rome"]}},
+        ...     "required": ["city"]}}}
+        >>> greedy = pyinfer.SamplingParams(temperature=0, max_tokens=400)
+        >>> with pyinfer.load() as llm:
+        ...     answer = llm.chat("Which is larger, 9.11 or 9.9?", greedy, think=False,
+        ...                       tools=[weather], tool_choice="required")
+        ...     colours = llm.chat("Pick one.", greedy, think=False, n=2,
+        ...                        json_schema={"enum": ["red", "blue"]})
+        >>> answer.finish_reason, [call.name for call in answer.tool_calls]
+        ('tool_calls', ['weather'])
+        >>> all(choice.text in ('"red"', '"blue"') for choice in colours.choices)
+        True
         """
-        job = self._chat_job(messages, params, think, progress, stream=False)
-        return TextStream(self._worker, job).result()
+        spec = _chat(messages, params, think, options, stream=False)
+        return TextStream(self._worker, self._job(spec, progress)).result()
 
     def stream_chat(
         self,
@@ -210,15 +249,23 @@ class LLM:
         params: SamplingParams | None = None,
         think: bool | None = None,
         progress: PromptProgress | None = None,
-        grammar: Grammar | None = None,
+        **options: Unpack[ChatOptions],
     ) -> TextStream:
-        """As :meth:`chat`, piece by piece; the text after the reasoning follows ``grammar``."""
-        job = self._chat_job(messages, params, think, progress, stream=True, grammar=grammar)
-        return TextStream(self._worker, job)
+        """As :meth:`chat`, piece by piece."""
+        spec = _chat(messages, params, think, options)
+        return TextStream(self._worker, self._job(spec, progress))
 
-    async def agenerate(self, prompt: str | None = None, **options: Any) -> Generation:
+    async def agenerate(
+        self,
+        prompt: str | None = None,
+        token_ids: npt.ArrayLike | None = None,
+        params: SamplingParams | None = None,
+        progress: PromptProgress | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generation:
         """As :meth:`generate`, for asyncio; cancelling the task ends the generation."""
-        return await (await self.astream(prompt, **options)).result()
+        spec = _raw(prompt, token_ids, params, options, stream=False)
+        return await (await self._astart(spec, progress)).result()
 
     async def astream(
         self,
@@ -226,16 +273,22 @@ class LLM:
         token_ids: npt.ArrayLike | None = None,
         params: SamplingParams | None = None,
         progress: PromptProgress | None = None,
+        **options: Unpack[GenerateOptions],
     ) -> AsyncTextStream:
         """As :meth:`stream`, for asyncio."""
-        job = await asyncio.to_thread(
-            self._raw_job, prompt, token_ids, params, progress, stream=True
-        )
-        return AsyncTextStream(self._worker, job)
+        return await self._astart(_raw(prompt, token_ids, params, options), progress)
 
-    async def achat(self, messages: Messages, **options: Any) -> Generation:
+    async def achat(
+        self,
+        messages: Messages,
+        params: SamplingParams | None = None,
+        think: bool | None = None,
+        progress: PromptProgress | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Generation:
         """As :meth:`chat`, for asyncio; cancelling the task ends the generation."""
-        return await (await self.astream_chat(messages, **options)).result()
+        spec = _chat(messages, params, think, options, stream=False)
+        return await (await self._astart(spec, progress)).result()
 
     async def astream_chat(
         self,
@@ -243,12 +296,10 @@ class LLM:
         params: SamplingParams | None = None,
         think: bool | None = None,
         progress: PromptProgress | None = None,
+        **options: Unpack[ChatOptions],
     ) -> AsyncTextStream:
         """As :meth:`stream_chat`, for asyncio."""
-        job = await asyncio.to_thread(
-            self._chat_job, messages, params, think, progress, stream=True
-        )
-        return AsyncTextStream(self._worker, job)
+        return await self._astart(_chat(messages, params, think, options), progress)
 
     def logits(self, token_ids: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Logits of every position of a sequence.
@@ -268,7 +319,7 @@ class LLM:
         RequestError, ContextLengthError, NumericError, EngineError
             As :meth:`generate`.
         """
-        tokens = _token_array(token_ids)
+        tokens = checked_ids(token_ids, self.info.config.vocab_size, "token_ids")
         request = Request(
             request_id=self._worker.new_id(),
             tokens=tokens,
@@ -300,82 +351,51 @@ class LLM:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _raw_job(
-        self,
-        prompt: str | None,
-        token_ids: npt.ArrayLike | None,
-        params: SamplingParams | None,
-        progress: PromptProgress | None,
-        *,
-        stream: bool,
-    ) -> Job:
-        if (prompt is None) == (token_ids is None):
-            raise RequestError("give either a prompt or token_ids")
-        if prompt is not None:
-            if prompt == "":
-                raise RequestError("the prompt is empty")
-            tokens = _token_array(self.tokenizer.encode(prompt, add_special=True))
-        else:
-            tokens = _token_array(token_ids)
-        inside = self._tokenizer is not None and opens_reasoning(self._tokenizer, tokens.tolist())
-        return self._job(tokens, inside, params, progress, stream)
+    def _job(self, spec: GenerateSpec, progress: PromptProgress | None) -> Job:
+        prepared = prepare(self._model, spec, self._limits)
+        if self._model.tokenizer is not None:
+            compile_grammar(prepared.requests[0], self._model.tokenizer)
+        return Job(prepared, progress, owner=self)
 
-    def _chat_job(
-        self,
-        messages: Messages,
-        params: SamplingParams | None,
-        think: bool | None,
-        progress: PromptProgress | None,
-        *,
-        stream: bool,
-        grammar: Grammar | None = None,
-    ) -> Job:
-        whole = self.preset.conversation(messages)
-        prompt = self.chat_template.prompt(whole, think=think)
-        tokens = _token_array(prompt.token_ids)
-        job = self._job(tokens, prompt.starts_in_reasoning, params, progress, stream)
-        if grammar is not None:
-            inside = prompt.starts_in_reasoning
-            job.request.rules = Rules(grammar=grammar, starts_in_reasoning=inside)
-            check_grammar(grammar, self.tokenizer)
-            compile_grammar(job.request, self.tokenizer)
-        return job
-
-    def _job(
-        self,
-        tokens: npt.NDArray[np.int32],
-        starts_in_reasoning: bool,
-        params: SamplingParams | None,
-        progress: PromptProgress | None,
-        stream: bool,
-    ) -> Job:
-        params = (params or SamplingParams()).over(self.preset.params)
-        if params.stop:
-            _ = self.tokenizer  # stop strings need one
-        builder = AnswerBuilder(
-            self._tokenizer,
-            params.stop,
-            (*self.defaults.eos_token_ids, *params.stop_token_ids),
-            starts_in_reasoning=starts_in_reasoning,
-        )
-        request = Request(
-            request_id=self._worker.new_id(), tokens=tokens, params=params, stream=stream
-        )
-        info = self.info
-        return Job(request, builder, progress, info.load_ns, info.bytes_per_token, owner=self)
+    async def _astart(self, spec: GenerateSpec, progress: PromptProgress | None) -> AsyncTextStream:
+        return AsyncTextStream(self._worker, await asyncio.to_thread(self._job, spec, progress))
 
 
-def _token_array(token_ids: npt.ArrayLike | None) -> npt.NDArray[np.int32]:
-    """A copy of the ids as int32; what does not fit becomes an id that the engine refuses."""
-    try:
-        array = np.asarray(token_ids)
-    except ValueError:
-        array = np.empty((0, 0))
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise RequestError("token_ids must be a list of integers")
-    if array.size and (int(array.min()) < 0 or int(array.max()) >= 1 << 31):
-        raise RequestError("token_ids holds a number that is no token id")
-    return array.astype(np.int32)
+def _raw(
+    prompt: str | None,
+    token_ids: npt.ArrayLike | None,
+    params: SamplingParams | None,
+    options: Mapping[str, Any],
+    *,
+    stream: bool = True,
+) -> GenerateSpec:
+    if (prompt is None) == (token_ids is None):
+        raise RequestError("give either a prompt or token_ids")
+    if isinstance(token_ids, str) or not isinstance(prompt, str | None):
+        raise RequestError("prompt must be a string, and token_ids a list of integers")
+    return GenerateSpec(
+        prompt=token_ids if prompt is None else prompt,
+        params=params or SamplingParams(),
+        stream=stream,
+        **spec_fields(options),
+    )
+
+
+def _chat(
+    messages: Messages,
+    params: SamplingParams | None,
+    think: bool | None,
+    options: Mapping[str, Any],
+    *,
+    stream: bool = True,
+) -> GenerateSpec:
+    return GenerateSpec(
+        messages=messages,
+        params=params or SamplingParams(),
+        think=think,
+        stream=stream,
+        **spec_fields(options),
+    )
 
 
 def _shut_down(worker: EngineWorker, model: StepModel) -> None:

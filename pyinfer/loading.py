@@ -105,8 +105,7 @@ def load(
         progress=progress,
         packed_cache=packed_cache,
     )
-    defaults = preset.defaults(parts.defaults)
-    return LLM(parts.model, parts.tokenizer, defaults, parts.info, CancelFlag(), preset)
+    return LLM(parts.model, parts.tokenizer, parts.defaults, parts.info, CancelFlag(), preset)
 
 
 @dataclass(frozen=True, slots=True)

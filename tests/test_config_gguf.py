@@ -154,3 +154,19 @@ def test_gguf_generation_defaults() -> None:
     metadata["tokenizer.ggml.eos_token_id"] = 10
     with pytest.raises(ModelFormatError, match=r"tokenizer\.ggml\.eos_token_id"):
         GenerationDefaults.from_gguf(metadata, 10)
+
+
+def test_gguf_sampling_values() -> None:
+    def read_defaults(**values: Any) -> GenerationDefaults:
+        metadata = gguf_keys() | {f"general.sampling.{k}": v for k, v in values.items()}
+        return GenerationDefaults.from_gguf(metadata, 320)
+
+    silent = read_defaults()
+    assert (silent.temperature, silent.top_p, silent.top_k, silent.stated) == (0.6, 0.95, 0, ())
+    given = read_defaults(temp=float(np.float32(0.7)), top_k=20, penalty_repeat=1.25)
+    assert (given.temperature, given.top_p, given.top_k) == (0.7, 0.95, 20)
+    assert given.repetition_penalty == 1.25
+    assert given.stated == ("temperature", "top_k", "repetition_penalty")
+    assert read_defaults(top_k=-1).top_k == 0
+    wrong = read_defaults(top_p=1.5, temp="hot", top_k=np.zeros(2), penalty_repeat=True)
+    assert (wrong, wrong.stated) == (silent, ())

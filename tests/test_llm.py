@@ -214,7 +214,7 @@ def test_without_a_tokenizer_only_token_ids_work(script: Scripted) -> None:
         out = llm.generate(token_ids=[1, 2], params=GREEDY)
         assert (out.token_ids, out.text) == ([9, 8, EOS_ID], "")
         with llm.stream(token_ids=[1, 2], params=GREEDY) as stream:
-            assert [(c.text, c.token_id) for c in stream] == [("", 9), ("", 8)]
+            assert [(c.text, c.token_ids) for c in stream] == [("", [9]), ("", [8])]
         for call in (
             lambda: llm.generate("a"),
             lambda: llm.chat("a"),

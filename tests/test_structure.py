@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .source_tree import ROOT, files, name, text
 
-MAX_FILE_LINES = 400
+MAX_FILE_LINES = 500  # one thing stays in one file; 400 is a reason to look
 MAX_FUNCTION_LINES = 60
 
 SOURCES = files(".py", ".pyi", ".pyx", ".pxd", ".c", ".h")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pyinfer import LLM, Generation
-    from pyinfer.requests.answer import Chunk
+    from pyinfer.requests.answer import StreamPart
+    from pyinfer.requests.options import ChatOptions
     from pyinfer.text.grammar import Grammar
 
 Progress = Callable[[int, int, int], None]
@@ -16,7 +17,7 @@ Progress = Callable[[int, int, int], None]
 class ChatStream(Protocol):
     """An answer while it is generated."""
 
-    def __iter__(self) -> Iterator[Chunk]: ...
+    def __iter__(self) -> Iterator[StreamPart]: ...
     def __enter__(self) -> ChatStream: ...
     def __exit__(self, *error: object) -> None: ...
     def cancel(self) -> None:
@@ -91,7 +92,8 @@ class LocalModel:
         params = SamplingParams(**parameters)
         if isinstance(think, str):
             think = True
-        return self._llm.stream_chat(messages, params, think, progress, self._grammar)
+        options: ChatOptions = {} if self._grammar is None else {"grammar": self._grammar}
+        return self._llm.stream_chat(messages, params, think, progress, **options)
 
     def facts(self) -> list[str]:
         """From the load report."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 from pyinfer.cli.terminal import put, visible
 
 if TYPE_CHECKING:
-    from pyinfer.requests.answer import Chunk
+    from pyinfer.requests.answer import StreamPart
 
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _ERASE_BELOW = "\x1b[J"
@@ -59,11 +59,12 @@ class AnswerView:
         if total >= 256:
             self._draw(f"reading the prompt, {done} of {total} tokens", force=done >= total)
 
-    def write(self, chunk: Chunk) -> None:
+    def write(self, chunk: StreamPart) -> None:
         """Show one piece."""
-        if chunk.token_id is not None:
-            self.tokens += 1
-            self._reasoning_tokens += chunk.kind == "reasoning"
+        count = 0 if chunk.kind == "tool_call" else len(chunk.token_ids)
+        if count:
+            self.tokens += count
+            self._reasoning_tokens += count if chunk.kind == "reasoning" else 0
             self._first = self._first or time.monotonic()
         if chunk.kind != self._kind:
             self._change(chunk.kind)

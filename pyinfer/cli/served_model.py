@@ -124,10 +124,10 @@ class ServedStream:
             message = message if isinstance(message, dict) else {}
             if text := str(message.get("thinking") or ""):
                 self._texts["reasoning"] += text
-                yield Chunk("reasoning", text, number)
+                yield Chunk("reasoning", text, [number])
             if text := str(message.get("content") or ""):
                 self._texts["content"] += text
-                yield Chunk("content", text, number)
+                yield Chunk("content", text, [number])
             if line.get("done"):
                 self._last = line
 

@@ -18,6 +18,7 @@ from pyinfer.checkpoint.checkpoint import Checkpoint
 from pyinfer.checkpoint.formats import FLOATS, RUNS, SAFETENSORS_TYPES, TensorInfo
 from pyinfer.checkpoint.gguf_shards import open_gguf
 from pyinfer.checkpoint.safetensors import INDEX, SINGLE
+from pyinfer.config import GGUF_SAMPLING
 from pyinfer.convert.output_file import OutputFile, typed_errors
 from pyinfer.convert.rows import RowConverter, as_f32
 from pyinfer.convert.to_gguf import Progress, Written, stored_float
@@ -30,12 +31,6 @@ from pyinfer.model.registry import architecture
 MAX_SHARD_BYTES = 5_000_000_000
 _WORDS = {name: word for word, (name, _) in SAFETENSORS_TYPES.items()}
 _TORCH = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
-_SAMPLING = {
-    "temperature": "general.sampling.temp",
-    "top_p": "general.sampling.top_p",
-    "top_k": "general.sampling.top_k",
-    "repetition_penalty": "general.sampling.penalty_repeat",
-}
 
 
 def gguf_to_folder(
@@ -214,7 +209,7 @@ def _json_files(
         sampling["eos_token_id"] = _one_or_list(generation.eos_token_ids)
     known = {
         key: metadata[name]
-        for key, name in _SAMPLING.items()
+        for key, name in GGUF_SAMPLING.items()
         if isinstance(metadata.get(name), int | float) and math.isfinite(metadata[name])
     }
     if known:

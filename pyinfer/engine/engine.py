@@ -348,6 +348,9 @@ class Engine:
                 if not self._full(sequence):
                     self._force(sequence, forced)
         cause = self._full(sequence)
+        deadline_ns = sequence.request.deadline_ns
+        if deadline_ns is not None and now - sequence.first_token_ns >= deadline_ns:
+            cause = cause or "deadline"
         if cause:
             self._end(sequence, "length", cause, now, events)
 
@@ -369,7 +372,8 @@ class Engine:
         logprobs = None
         if sequence.params.logprobs is not None:
             logprobs, sequence.unsent_logprobs = sequence.unsent_logprobs, []
-        events.append(Tokens(sequence.request.request_id, sequence.unsent, logprobs))
+        texts = None if sequence.hooks is None else sequence.hooks.take_texts()
+        events.append(Tokens(sequence.request.request_id, sequence.unsent, logprobs, texts))
         sequence.unsent = []
         sequence.sent_ns = now
 

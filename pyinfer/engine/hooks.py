@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # None: go on. "stop": the answer ends after this token. "loop": it is cut off there, because it
 # repeats itself. Ids: append them without sampling.
 HookAction = Literal["stop", "loop"] | Sequence[int] | None
+# What rules have found out about tokens, one entry each, for whoever reads the answer.
+TokenTexts = list[tuple[list[str], bool]]
 
 
 class Hooks(Protocol):
@@ -45,6 +47,14 @@ class Hooks(Protocol):
         -------
         bool
             False if every token is allowed; ``out`` is not looked at then.
+        """
+        ...
+
+    def take_texts(self) -> TokenTexts | None:
+        """Give away the texts of the tokens since the last call, forced ones included.
+
+        They leave with the tokens, so that nobody decodes them twice. None if the rules do not
+        decode.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pyinfer.engine.hooks import HookAction, Hooks
+from pyinfer.engine.hooks import HookAction, Hooks, TokenTexts
 
 #: A block of so many tokens...
 SHORTEST_BLOCK = 8
@@ -71,3 +71,7 @@ class GuardedHooks:
     def mask(self, out: npt.NDArray[np.uint32]) -> bool:
         """Write which tokens may come next, as the rules say."""
         return self._rules is not None and self._rules.mask(out)
+
+    def take_texts(self) -> TokenTexts | None:
+        """Give away what the rules have decoded."""
+        return None if self._rules is None else self._rules.take_texts()

@@ -47,6 +47,10 @@ class Request:
         as :class:`PromptLogprobs`.
     embed : bool
         Deliver the final hidden state of the last prompt token as :class:`Embedding`.
+    priority : int
+        Of the requests that wait, those with a lower number come first.
+    deadline_ns : int or None
+        Ends the answer so long after its first token, with the reason ``length``.
     submitted_ns : int
         ``time.perf_counter_ns()`` of the submission.
     rules : object
@@ -63,6 +67,8 @@ class Request:
     prompt_logits: bool = False
     prompt_logprobs: int | None = None
     embed: bool = False
+    priority: int = 0
+    deadline_ns: int | None = None
     submitted_ns: int = 0
     rules: Any = None
 
@@ -154,11 +160,22 @@ class Embedding:
 
 @dataclass(slots=True)
 class Tokens:
-    """New tokens of the answer, with one entry of ``logprobs`` each if asked (None if forced)."""
+    """New tokens of the answer.
+
+    Attributes
+    ----------
+    ids : list of int
+    logprobs : list or None
+        One entry per token if asked; that of a forced token is None.
+    texts : list of (list of str, bool) or None
+        What each token adds to the text and whether it ends inside a character, if rules of the
+        request have decoded them; an end token has no entry.
+    """
 
     request_id: int
     ids: list[int]
     logprobs: list[TokenLogprobs | None] | None = None
+    texts: list[tuple[list[str], bool]] | None = None
 
 
 @dataclass(slots=True)
@@ -166,8 +183,8 @@ class End:
     """The answer is complete.
 
     ``cause`` says more than ``reason``: ``eos``, ``token`` (a stop token id), ``hook`` (stop string
-    or another rule), ``limit`` (max_tokens), ``context`` (context full), ``loop`` (cut off by a
-    rule because it repeated itself), ``cancelled``.
+    or another rule), ``limit`` (max_tokens), ``context`` (context full), ``deadline`` (out of
+    time), ``loop`` (cut off by a rule because it repeated itself), ``cancelled``.
     """
 
     request_id: int

@@ -75,7 +75,7 @@ class Scheduler:
 
     def add(self, sequence: Sequence) -> None:
         """Put a sequence at its place among the waiting ones."""
-        insort(self.waiting, sequence, key=_arrival)
+        insort(self.waiting, sequence, key=_turn)
 
     def remove(self, sequence: Sequence) -> None:
         """Forget a sequence that ended and free its blocks."""
@@ -275,6 +275,10 @@ class Scheduler:
 
 def _arrival(sequence: Sequence) -> int:
     return sequence.arrival
+
+
+def _turn(sequence: Sequence) -> tuple[int, int]:
+    return sequence.request.priority, sequence.arrival
 
 
 def _pending(sequence: Sequence) -> int:

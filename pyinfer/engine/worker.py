@@ -27,18 +27,22 @@ LOOK_SECONDS = 0.25
 
 
 class RequestHandle:
-    """Reads the events of one request.
+    """Reads the events of one request, or of several that are read together.
 
     Waiting can be interrupted by Ctrl-C like any other waiting in Python.
     """
 
-    __slots__ = ("_events", "_worker", "ended", "request_id")
+    __slots__ = ("_events", "_open", "_worker")
 
-    def __init__(self, worker: EngineWorker, request_id: int) -> None:
-        self.request_id = request_id
-        self.ended = False
+    def __init__(self, worker: EngineWorker) -> None:
+        self._open: list[int] = []  # requests whose last event was not read
         self._worker = worker
         self._events: SimpleQueue[Event] = SimpleQueue()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event of every request was read."""
+        return not self._open
 
     def next(self) -> Event:
         """The next event; :class:`Failed` instead of waiting for ever if the engine is gone."""
@@ -48,15 +52,15 @@ class RequestHandle:
             except Empty:
                 if self._worker.alive or not self._events.empty():
                     continue
-                event = Failed(self.request_id, self._worker.failure())
+                event = Failed(self._open[0], self._worker.failure())
             if isinstance(event, End | Failed):
-                self.ended = True
+                self._open.remove(event.request_id)
             return event
 
     def cancel(self) -> None:
-        """Ask for the end of the request; events that are under way still come."""
-        if not self.ended:
-            self._worker.cancel(self.request_id)
+        """Ask for the end of what runs; events that are under way still come."""
+        for request_id in tuple(self._open):
+            self._worker.cancel(request_id)
 
 
 class EngineWorker:
@@ -138,7 +142,12 @@ class EngineWorker:
             self._last_id += 1
             return self._last_id
 
-    def submit(self, request: Request, listener: Listener | None = None) -> RequestHandle:
+    def submit(
+        self,
+        request: Request,
+        listener: Listener | None = None,
+        beside: RequestHandle | None = None,
+    ) -> RequestHandle:
         """Check a request and hand it to the engine.
 
         Parameters
@@ -148,6 +157,8 @@ class EngineWorker:
         listener : callable, optional
             Called with each event on the engine's thread; it must be quick and not raise. Without
             it the events are read from the returned handle.
+        beside : RequestHandle, optional
+            Of an earlier request: takes in this one, and is returned.
 
         Raises
         ------
@@ -160,7 +171,7 @@ class EngineWorker:
             loaded the model.
         """
         self._engine.check(request)
-        handle = RequestHandle(self, request.request_id)
+        handle = RequestHandle(self) if beside is None else beside
         if not request.submitted_ns:
             request.submitted_ns = time.perf_counter_ns()
         self._check_process()
@@ -170,6 +181,7 @@ class EngineWorker:
             if len(self._listeners) >= MAX_OPEN_REQUESTS:
                 raise QueueFullError(f"{MAX_OPEN_REQUESTS} requests are waiting already")
             self._listeners[request.request_id] = listener or handle._events.put
+            handle._open.append(request.request_id)
             self._inbox.put(request)
         return handle
 

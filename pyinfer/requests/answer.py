@@ -1,36 +1,80 @@
-"""From token ids to an answer: text, reasoning, counts and durations."""
+"""What a request gets back: pieces of its answers as they come, and the complete answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pyinfer.engine.messages import Stats, TokenLogprobs
-from pyinfer.text.detokenizer import Detokenizer
-from pyinfer.text.reasoning import Part, ReasoningParser
-from pyinfer.text.stop import StopMatcher
-from pyinfer.text.tokenizer import Tokenizer
+from pyinfer.engine.messages import TokenLogprobs
+from pyinfer.text.tool_parser import ToolCall
 
 Kind = Literal["reasoning", "content"]
+Reason = Literal["stop", "length", "tool_calls", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Chunk:
-    """A piece of an answer as it is being generated.
+    """A piece of the text of an answer as it is being generated.
 
     Attributes
     ----------
     kind : "reasoning" or "content"
     text : str
         Never ends inside a character; empty only for a model without a tokenizer.
-    token_id : int or None
-        The token that completed the text; None for text that was held back until the end.
+    token_ids : list of int
+        The tokens whose text this completes. Tags, end tokens and stop strings are in no chunk.
+    logprobs : list or None
+        One entry per token if asked.
+    index : int
+        Which of the answers to the request.
     """
 
     kind: Kind
     text: str
-    token_id: int | None
+    token_ids: list[int]
+    logprobs: list[TokenLogprobs | None] | None = None
+    index: int = 0
+
+
+@dataclass(slots=True)
+class ToolCallStart:
+    """Call number ``call`` of answer ``index`` begins; ``kind`` and ``text`` as in a chunk."""
+
+    index: int
+    call: int
+    id: str
+    name: str
+    kind: Literal["tool_call"] = field(default="tool_call", init=False)
+    text: str = field(default="", init=False)
+
+
+@dataclass(slots=True)
+class ToolCallArguments:
+    """More of the JSON text of the arguments of a call."""
+
+    index: int
+    call: int
+    text: str
+    kind: Literal["tool_call"] = field(default="tool_call", init=False)
+
+
+@dataclass(slots=True)
+class Progress:
+    """``done`` of ``total`` prompt tokens are evaluated, ``cached`` of them without work."""
+
+    index: int
+    done: int
+    total: int
+    cached: int
+    elapsed_ns: int
+
+
+@dataclass(slots=True)
+class PromptScores:
+    """Log-probabilities of the prompt's tokens; None for the first, which follows nothing."""
+
+    index: int
+    logprobs: list[TokenLogprobs | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +161,11 @@ class Generation:
         What stood between ``<think>`` and ``</think>``.
     token_ids : list of int
         Every generated token, the end token included.
-    finish_reason : "stop", "length" or "cancelled"
+    finish_reason : "stop", "length", "tool_calls" or "cancelled"
     cause : str
         More precisely: ``eos``, ``token`` (a stop token id), ``hook`` (a stop string), ``limit``
-        (max_tokens), ``context`` (context full), ``loop`` (repeated itself) or ``cancelled``.
+        (max_tokens), ``context`` (context full), ``deadline`` (out of time), ``loop`` (repeated
+        itself) or ``cancelled``.
     stop : str or None
         The stop string that ended the answer.
     seed : int
@@ -130,132 +175,59 @@ class Generation:
     logprobs : list or None
         If asked, for each token its log-probability and the best alternatives as (id,
         log-probability); None for a token that was not sampled.
+    tool_calls : list of ToolCall
+        What the model wants to be called: ``id``, ``name`` and ``arguments`` (JSON text).
+    prompt_logprobs : list or None
+        If asked, the same for each token of the prompt; None for the first, which follows nothing.
+    index : int
+        Which of the answers to the request this is.
+    others : tuple of Generation
+        The further answers of a request with ``n`` above 1.
     """
 
     text: str
     reasoning: str
     token_ids: list[int]
-    finish_reason: Literal["stop", "length", "cancelled"]
+    finish_reason: Reason
     cause: str
     stop: str | None
     seed: int
     usage: Usage
     timings: Timings
     logprobs: list[TokenLogprobs | None] | None = field(default=None, repr=False)
-
-
-class AnswerBuilder:
-    """Sorts tokens into reasoning and content, up to the first stop string.
-
-    Parameters
-    ----------
-    tokenizer : Tokenizer or None
-        None for token ids only.
-    stops : iterable of str
-        Stop strings; never part of the text.
-    end_ids : iterable of int
-        Tokens that end the answer; never part of the text.
-    starts_in_reasoning : bool
-        The prompt ended with the opening tag.
-    split : bool
-        False leaves the reasoning and its tags in the content; its tokens are counted all the same.
-    """
-
-    def __init__(
-        self,
-        tokenizer: Tokenizer | None,
-        stops: Iterable[str],
-        end_ids: Iterable[int],
-        *,
-        starts_in_reasoning: bool,
-        split: bool = True,
-    ) -> None:
-        self._detokenizer = None if tokenizer is None else Detokenizer(tokenizer)
-        self._matcher = StopMatcher(tuple(stops))
-        tags = () if tokenizer is None else tokenizer.tags
-        self._parser = ReasoningParser(starts_in_reasoning, tags)
-        self._split = split
-        self._end_ids = frozenset(end_ids)
-        self._texts: dict[Kind, list[str]] = {"reasoning": [], "content": []}
-        self.token_ids: list[int] = []
-        self.logprobs: list[TokenLogprobs | None] = []
-        self.reasoning_tokens = 0
-
-    def push(self, token: int) -> list[Chunk]:
-        """Take one token and return the text that is settled now."""
-        self.token_ids.append(token)
-        if token in self._end_ids:
-            return []
-        if self._detokenizer is None:
-            return [Chunk("content", "", token)]
-        inside = self._parser.in_reasoning
-        texts: list[str] = []
-        for piece in self._detokenizer.pieces(token):
-            texts += self._matcher.feed(piece)
-        parts = self._sort(texts)
-        if inside or self._parser.in_reasoning:
-            self.reasoning_tokens += 1
-        return self._chunks(parts, token)
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    prompt_logprobs: list[TokenLogprobs | None] | None = field(default=None, repr=False)
+    index: int = 0
+    others: tuple[Generation, ...] = ()
 
     @property
-    def holding(self) -> bool:
-        """Whether text is held back that a later piece may show."""
-        if self._detokenizer is None or self._matcher.stopped:
-            return False
-        held = self._detokenizer.incomplete or self._matcher.holding
-        return held or (self._split and self._parser.holding)
+    def choices(self) -> tuple[Generation, ...]:
+        """All answers to the request, this one first."""
+        return self, *self.others
 
-    def finish(self) -> list[Chunk]:
-        """Return what was held back; the answer is complete."""
-        if self._detokenizer is None:
-            return []
-        parts = self._sort(
-            [*self._matcher.feed(self._detokenizer.finish()), *self._matcher.flush()]
-        )
-        return self._chunks(parts + (self._parser.finish() if self._split else []), None)
 
-    def _sort(self, texts: list[str]) -> list[Part]:
-        """Reasoning and content; all of it is content where the two are not to be split."""
-        parts = [part for text in texts for part in self._parser.push(text)]
-        return parts if self._split else [("content", text) for text in texts]
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An answer is complete."""
 
-    def _chunks(self, parts: list[Part], token: int | None) -> list[Chunk]:
-        for kind, text in parts:
-            self._texts[kind].append(text)
-        return [Chunk(kind, text, token) for kind, text in parts]
+    generation: Generation
 
-    def generation(
-        self,
-        reason: Literal["stop", "length", "cancelled"],
-        cause: str,
-        stats: Stats,
-        *,
-        load_ns: int,
-        bytes_per_token: int,
-    ) -> Generation:
-        """The complete answer."""
-        return Generation(
-            text="".join(self._texts["content"]),
-            reasoning="".join(self._texts["reasoning"]),
-            token_ids=self.token_ids,
-            finish_reason=reason,
-            cause=cause,
-            stop=self._matcher.found,
-            seed=stats.seed,
-            usage=Usage(
-                stats.prompt_tokens,
-                stats.cached_tokens,
-                stats.completion_tokens,
-                self.reasoning_tokens,
-            ),
-            timings=Timings(
-                load_ns=load_ns,
-                queue_ns=stats.queue_ns,
-                prompt_ns=stats.prompt_ns,
-                decode_ns=stats.decode_ns,
-                prompt_tokens=stats.prompt_tokens - stats.cached_tokens,
-                decode_tokens=max(0, stats.completion_tokens - 1),
-                bytes_per_token=bytes_per_token,
-            ),
-            logprobs=self.logprobs or None,
-        )
+    @property
+    def index(self) -> int:
+        """Which of the answers to the request."""
+        return self.generation.index
+
+    @property
+    def reason(self) -> Reason:
+        """What clients are told."""
+        return self.generation.finish_reason
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """Calls of the answer."""
+        return self.generation.tool_calls
+
+
+#: What a stream delivers to whoever reads an answer piece by piece; all have ``kind`` and ``text``.
+StreamPart = Chunk | ToolCallStart | ToolCallArguments
+AnswerEvent = Progress | PromptScores | StreamPart | Finished

@@ -7,12 +7,11 @@ them, and they win over ``generation_config.json``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from pyinfer.config import GenerationDefaults
 from pyinfer.engine.params import SamplingParams
-from pyinfer.errors import PyinferError
+from pyinfer.errors import PyinferError, RequestError
 from pyinfer.store.resolve import ResolvedModel
 
 Messages = str | Iterable[Mapping[str, Any]]
@@ -74,12 +73,18 @@ class Preset:
             model.settings.template,
         )
 
-    def conversation(self, messages: Messages) -> Iterable[Mapping[str, Any]]:
-        """A conversation (a string is one message of the user) after what the file begins with."""
+    def conversation(self, messages: Messages) -> list[Mapping[str, Any]]:
+        """A conversation (a string is one message of the user) after what the file begins with.
+
+        Raises
+        ------
+        RequestError
+            It is no list.
+        """
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
         if isinstance(messages, bytes | Mapping) or not isinstance(messages, Iterable):
-            return messages  # what checks messages says what is wrong
+            raise RequestError("messages must be a list of objects with role and content")
         given = list(messages)
         first = given[0].get("role") if given and isinstance(given[0], Mapping) else None
         whole = [*self.messages, *given]
@@ -92,11 +97,6 @@ class Preset:
         names = dict.fromkeys(field for field, _ in OPTION_FIELDS.values())
         values = {name: getattr(self.params, name) for name in names}
         return {name: value for name, value in values.items() if value not in (None, ())}
-
-    def defaults(self, defaults: GenerationDefaults) -> GenerationDefaults:
-        """Defaults of the weights' files, overlaid by those of this file."""
-        names = ("temperature", "top_p", "top_k", "repetition_penalty")
-        return replace(defaults, **{k: v for k, v in self.given().items() if k in names})
 
 
 def option_fields(values: Mapping[str, Any]) -> dict[str, Any]:

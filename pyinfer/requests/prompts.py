@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyinfer.requests.spec import GenerateSpec, ServedModel, bad_value
+import numpy as np
+import numpy.typing as npt
+
+from pyinfer.requests.spec import GenerateSpec, TextModel, bad_value
 from pyinfer.text.chat_template import ChatPrompt, ChatTemplate
 from pyinfer.text.reasoning import opens_reasoning
-from pyinfer.text.tokenizer import Tokenizer
 from pyinfer.text.tools import ToolPlan
 
 Render = Callable[[Sequence[Any]], ChatPrompt]
@@ -37,13 +39,13 @@ class Prompt:
 
 
 def build_prompt(
-    served: ServedModel, spec: GenerateSpec, context: int, plan: ToolPlan | None = None
+    model: TextModel, spec: GenerateSpec, context: int, plan: ToolPlan | None = None
 ) -> Prompt:
     """The prompt of a request.
 
     Parameters
     ----------
-    served : ServedModel
+    model : TextModel
     spec : GenerateSpec
     plan : ToolPlan, optional
         What to do about the tools of the request.
@@ -56,11 +58,9 @@ def build_prompt(
         Malformed messages or ids, text that is no Unicode, no usable chat template.
     """
     if spec.prompt is not None:
-        return _raw(served.tokenizer, spec.prompt, _room(spec, context) if spec.truncate else None)
-    template = served.template
-    if template is None:
-        template = ChatTemplate(served.tokenizer)  # says what is missing
-    messages = list(served.preset.conversation(spec.messages or []))
+        return _raw(model, spec.prompt, _room(spec, context) if spec.truncate else None)
+    template = model.chat_template
+    messages = model.preset.conversation(spec.messages or [])
     if not messages:
         raise bad_value("messages", "there are no messages")
     render = _renderer(template, spec, plan)
@@ -122,36 +122,50 @@ def _is_system(message: Any) -> bool:
     return isinstance(message, dict) and message.get("role") in ("system", "developer")
 
 
-def _raw(tokenizer: Tokenizer, prompt: str | list[int], room: int | None) -> Prompt:
+def _raw(model: TextModel, prompt: str | npt.ArrayLike, room: int | None) -> Prompt:
     if isinstance(prompt, str):
         if not prompt:
             raise bad_value("prompt", "the prompt is empty")
-        tokens = tokenizer.encode(prompt, add_special=True)
+        tokens = model.text.encode(prompt, add_special=True)
         text = prompt
     else:
-        tokens = checked_ids(prompt, tokenizer.n_tokens)
+        tokens = token_ids(prompt, model.info.config.vocab_size).tolist()
         text = ""
     cut = 0
     if room is not None and len(tokens) > room:
-        begin = tokens[:1] if tokens[0] == tokenizer.bos_id else []
+        begin = tokens[:1] if model.tokenizer and tokens[0] == model.tokenizer.bos_id else []
         cut = len(tokens) - room
         tokens = begin + tokens[cut + len(begin) :]
-    return Prompt(text, tokens, opens_reasoning(tokenizer, tokens), 0, cut)
+    inside = model.tokenizer is not None and opens_reasoning(model.tokenizer, tokens)
+    return Prompt(text, tokens, inside, 0, cut)
 
 
-def checked_ids(ids: Sequence[Any], n_tokens: int, param: str = "prompt") -> list[int]:
-    """Token ids of a client.
+def token_ids(ids: npt.ArrayLike, vocabulary: int, param: str = "prompt") -> npt.NDArray[np.int32]:
+    """Token ids of a caller, checked.
+
+    Parameters
+    ----------
+    ids : int (T,)
+    vocabulary : int
+        They must be below it.
+    param : str
+        For messages.
 
     Raises
     ------
     RequestError
         Empty, not integers, or ids that no token has.
     """
-    if not ids:
+    try:
+        array = np.asarray(ids)
+    except ValueError:  # lists of different lengths
+        array = np.empty((0, 0))
+    if array.ndim == 1 and not array.size:
         raise bad_value(param, f"the {param} is empty")
-    for token in ids:
-        if isinstance(token, bool) or not isinstance(token, int):
-            raise bad_value(param, f"the {param} must be text or a list of token ids")
-        if not 0 <= token < n_tokens:
-            raise bad_value(param, f"token id {token} is not within 0 to {n_tokens - 1}")
-    return list(ids)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise bad_value(param, f"the {param} must be a string or a list of integers, token ids")
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= vocabulary:
+        wrong = low if low < 0 else high
+        raise bad_value(param, f"token id {wrong} is not within 0 to {vocabulary - 1}")
+    return array.astype(np.int32)

@@ -1,48 +1,45 @@
-"""What the dialects ask of the service and what they get back.
+"""What may be asked of a model: one description of a request, from Python and from every dialect.
 
-A dialect turns a request body into a :class:`GenerateSpec`, hands it to
-:meth:`pyinfer.serving.service.Service.generate` and renders the events of the answer. Nothing here
-knows HTTP. What the service says of itself is in ``state.py``.
+``LLM`` builds a :class:`GenerateSpec` from its arguments, a dialect from a request body;
+``prepare.py`` turns it into what the engine runs, and what comes back is in ``answer.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pyinfer.config import GenerationDefaults
-from pyinfer.engine.messages import TokenLogprobs
 from pyinfer.engine.params import SamplingParams
 from pyinfer.errors import RequestError
 from pyinfer.model_info import ModelInfo
-from pyinfer.requests.answer import Generation
-from pyinfer.requests.preset import Preset
+from pyinfer.requests.preset import Messages, Preset
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.grammar import Grammar
 from pyinfer.text.tokenizer import Tokenizer
-from pyinfer.text.tool_parser import ToolCall
 
 MAX_CHOICES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateSpec:
-    """One generation request, whatever dialect it came in.
+    """One generation request, whoever asks.
 
     Attributes
     ----------
     model : str
         Name; empty is the default model.
-    messages : list of dict, optional
-        A conversation; exactly one of ``messages`` and ``prompt`` is given.
-    prompt : str or list of int, optional
+    messages : str or list of dict, optional
+        A conversation (a string is one message of the user); exactly one of ``messages`` and
+        ``prompt`` is given.
+    prompt : str or int (T,), optional
         Text that is continued as it is (BOS is put in front unless it is there), or token ids.
-    tools : list of dict, optional
+    tools : sequence of dict, optional
         ``{"type": "function", "function": {...}}``.
     tool_choice : str
         ``none``, ``auto``, ``required`` or ``function:NAME``.
@@ -55,8 +52,8 @@ class GenerateSpec:
     add_generation_prompt, continue_final_message : bool
         Open the assistant's turn; or go on with the last message, which is the assistant's.
     params : SamplingParams
-        What the client gave; None means the next in the precedence: Modelfile,
-        ``generation_config.json``, ``fallback``.
+        What the client gave; None means the next in the precedence, see
+        :func:`pyinfer.requests.prepare.sampling_params`.
     fallback : mapping of str to number
         The dialect's own defaults by the names of ``SamplingParams``.
     n : int
@@ -72,17 +69,19 @@ class GenerateSpec:
         What the content must look like.
     reasoning_budget : int, optional
         Most reasoning tokens; 0 answers without reasoning, a negative number is no limit, None is
-        the server's setting.
+        the server's setting (without a server: no limit).
+    loop_guard : bool
+        Cut off an answer that repeats itself.
     split_reasoning : bool
         False leaves the reasoning with its tags in the content.
     keep_alive : float, optional
         Seconds that the model stays loaded after its last request; negative is for ever, None is
         the server's setting.
     progress : bool
-        Deliver :class:`Progress`.
+        Deliver :class:`~pyinfer.requests.answer.Progress`.
     prompt_logprobs : int, optional
-        Deliver :class:`PromptScores` with so many alternatives per token; nothing of the prompt is
-        taken from the prefix cache then.
+        Deliver :class:`~pyinfer.requests.answer.PromptScores` with so many alternatives per token;
+        nothing of the prompt is taken from the prefix cache then.
     stream : bool
         Deliver pieces as they come; otherwise they may come all at the end.
     priority : int
@@ -94,9 +93,9 @@ class GenerateSpec:
     """
 
     model: str = ""
-    messages: list[dict[str, Any]] | None = None
-    prompt: str | list[int] | None = None
-    tools: list[dict[str, Any]] | None = None
+    messages: Messages | None = None
+    prompt: str | npt.ArrayLike | None = None
+    tools: Sequence[Mapping[str, Any]] | None = None
     tool_choice: str = "auto"
     parallel_tool_calls: bool = True
     think: bool | None = None
@@ -111,6 +110,7 @@ class GenerateSpec:
     reuse_prefix: bool = True
     grammar: Grammar | None = None
     reasoning_budget: int | None = None
+    loop_guard: bool = False
     split_reasoning: bool = True
     keep_alive: float | None = None
     progress: bool = False
@@ -145,96 +145,66 @@ def bad_value(param: str, message: str) -> RequestError:
     return error
 
 
-@dataclass(slots=True)
-class Progress:
-    """``done`` of ``total`` prompt tokens are evaluated, ``cached`` of them without work."""
-
-    index: int
-    done: int
-    total: int
-    cached: int
-    elapsed_ns: int
-
-
-@dataclass(slots=True)
-class PromptScores:
-    """Log-probabilities of the prompt's tokens; None for the first, which follows nothing."""
-
-    index: int
-    logprobs: list[TokenLogprobs | None]
-
-
-@dataclass(slots=True)
-class Piece:
-    """A piece of the text of answer ``index``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextModel:
+    """A loaded model as a request sees it.
 
     Attributes
     ----------
-    index : int
-    kind : "reasoning" or "content"
-    text : str
-        Never ends inside a character.
-    token_ids : list of int
-        The tokens whose text this completes. Tags, end tokens and stop strings are in no piece.
-    logprobs : list or None
-        One entry per token if asked.
+    info : ModelInfo
+    tokenizer : Tokenizer or None
+        None takes prompts of token ids only.
+    template : ChatTemplate or None
+        None takes raw prompts only.
+    defaults : GenerationDefaults
+        Of the weights' files.
+    preset : Preset
+        What the model's file (Modelfile) adds: parameters, system message, messages.
     """
 
-    index: int
-    kind: Literal["reasoning", "content"]
-    text: str
-    token_ids: list[int]
-    logprobs: list[TokenLogprobs | None] | None
+    info: ModelInfo
+    tokenizer: Tokenizer | None
+    template: ChatTemplate | None
+    defaults: GenerationDefaults
+    preset: Preset
+
+    @property
+    def text(self) -> Tokenizer:
+        """The tokenizer.
+
+        Raises
+        ------
+        RequestError
+            There is none.
+        """
+        if self.tokenizer is None:
+            raise RequestError(
+                f"{self.info.name} has no tokenizer, so text cannot be read or written",
+                hint="pass token_ids, or put tokenizer.json into the model's folder",
+            )
+        return self.tokenizer
+
+    @property
+    def chat_template(self) -> ChatTemplate:
+        """The chat template.
+
+        Raises
+        ------
+        RequestError, ModelUnsupportedError
+            The model has no tokenizer; it has no template.
+        """
+        return self.template or ChatTemplate(self.text)
 
 
-@dataclass(slots=True)
-class ToolCallStart:
-    """Call number ``call`` of answer ``index`` begins."""
-
-    index: int
-    call: int
-    id: str
-    name: str
-
-
-@dataclass(slots=True)
-class ToolCallArguments:
-    """More of the JSON text of the arguments of a call."""
-
-    index: int
-    call: int
-    text: str
-
-
-@dataclass(slots=True)
-class Finished:
-    """Answer ``index`` is complete; ``reason`` is what clients are told."""
-
-    index: int
-    reason: Literal["stop", "length", "tool_calls"]
-    generation: Generation
-    tool_calls: list[ToolCall]
-
-
-AnswerEvent = Progress | PromptScores | Piece | ToolCallStart | ToolCallArguments | Finished
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A loaded model as a request sees it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel(TextModel):
+    """A model that is served under a name.
 
     Attributes
     ----------
     name : str
         The full name that the request's name stands for.
     path : Path
-    info : ModelInfo
-    tokenizer : Tokenizer
-    template : ChatTemplate or None
-        None for a model without one: it takes raw prompts only.
-    defaults : GenerationDefaults
-    preset : Preset
-        What the model's file (Modelfile) adds: parameters, system message, messages.
     digest : str
         Of the model's files; empty for a path.
     context : int
@@ -243,13 +213,9 @@ class ServedModel:
         Seconds since 1970: when the model's files were written.
     """
 
+    tokenizer: Tokenizer
     name: str
     path: Path
-    info: ModelInfo
-    tokenizer: Tokenizer
-    template: ChatTemplate | None
-    defaults: GenerationDefaults
-    preset: Preset
     digest: str
     context: int
     created: int

@@ -6,68 +6,96 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
-from pyinfer.engine.messages import End, Event, Failed, Prefill, Request, Tokens
-from pyinfer.engine.worker import LOOK_SECONDS, EngineWorker
-from pyinfer.requests.answer import AnswerBuilder, Chunk, Generation
+from pyinfer.engine.messages import End, Event, Failed, Prefill, PromptLogprobs, Tokens
+from pyinfer.engine.worker import LOOK_SECONDS, EngineWorker, Listener, RequestHandle
+from pyinfer.requests.answer import (
+    AnswerEvent,
+    Chunk,
+    Generation,
+    StreamPart,
+    ToolCallArguments,
+    ToolCallStart,
+)
+from pyinfer.requests.prepare import Prepared
+from pyinfer.requests.reader import AnswerReader
 
 # Called with (evaluated, total, cached) tokens of the prompt.
 PromptProgress = Callable[[int, int, int], None]
 
+_SHOWN = (Chunk, ToolCallStart, ToolCallArguments)
 
-@dataclass(slots=True)
+
 class Job:
-    """A request together with what turns its events into an answer.
+    """A prepared request together with what turns its events into answers.
 
-    Attributes
+    Parameters
     ----------
-    request : Request
-    builder : AnswerBuilder
+    prepared : Prepared
     progress : callable or None
         Told about the evaluation of the prompt.
-    load_ns, bytes_per_token : int
-        For the timings of the answer.
     owner : object
-        Kept alive while the answer is generated: the model is closed with its last reference.
-    generation : Generation or None
-        Set when the answer is complete.
+        Kept alive while the answers are generated: the model is closed with its last reference.
     """
 
-    request: Request
-    builder: AnswerBuilder
-    progress: PromptProgress | None
-    load_ns: int
-    bytes_per_token: int
-    owner: object
-    generation: Generation | None = None
+    def __init__(self, prepared: Prepared, progress: PromptProgress | None, owner: object) -> None:
+        self._prepared = prepared
+        self._progress = progress
+        self._owner = owner
+        load_ns = prepared.model.info.load_ns
+        self._readers = [AnswerReader(prepared, i, load_ns) for i in range(prepared.spec.n)]
+        self._by_id: dict[int, AnswerReader] = {}
 
-    def take(self, event: Event) -> list[Chunk]:
+    def submit(self, worker: EngineWorker, listener: Listener | None = None) -> RequestHandle:
+        """Start every answer; one that is refused ends those before it."""
+        handle = None
+        try:
+            for request, reader in zip(self._prepared.requests, self._readers, strict=True):
+                request.request_id = worker.new_id()
+                self._by_id[request.request_id] = reader
+                handle = worker.submit(request, listener, handle)
+        except BaseException:
+            if handle is not None:
+                handle.cancel()
+            raise
+        assert handle is not None
+        return handle
+
+    @property
+    def complete(self) -> bool:
+        """Whether every answer has ended."""
+        return all(reader.generation is not None for reader in self._readers)
+
+    def take(self, event: Event) -> list[StreamPart]:
         """Account for one event; raises the error of :class:`Failed`."""
-        builder = self.builder
-        if isinstance(event, Tokens):
-            if event.logprobs is not None:
-                builder.logprobs += event.logprobs
-            return [chunk for token in event.ids for chunk in builder.push(token)]
-        if isinstance(event, End):
-            chunks = builder.finish()
-            self.generation = builder.generation(
-                event.reason,
-                event.cause,
-                event.stats,
-                load_ns=self.load_ns,
-                bytes_per_token=self.bytes_per_token,
-            )
-            return chunks
         if isinstance(event, Failed):
             raise event.error
-        if isinstance(event, Prefill) and self.progress is not None:
-            self.progress(event.done, event.total, event.cached)
-        return []
+        reader = self._by_id[event.request_id]
+        events: list[AnswerEvent] = []
+        if isinstance(event, Tokens):
+            events = reader.tokens(event)
+        elif isinstance(event, End):
+            events = reader.end(event)
+        elif isinstance(event, PromptLogprobs):
+            reader.scores(event)
+        elif isinstance(event, Prefill) and self._progress and reader is self._readers[0]:
+            self._progress(event.done, event.total, event.cached)
+        return [part for part in events if isinstance(part, _SHOWN)]
+
+    def generation(self) -> Generation:
+        """The first answer, with the others behind it."""
+        found = [reader.generation for reader in self._readers if reader.generation is not None]
+        if len(found) < len(self._readers):
+            raise RuntimeError("the generation has failed before")
+        return replace(found[0], others=tuple(found[1:]))
 
 
 class TextStream:
-    """Iterates over the chunks of an answer while it is generated.
+    """Iterates over the pieces of an answer while it is generated.
+
+    They are of the kinds ``reasoning``, ``content`` and, where the request has tools,
+    ``tool_call``; all have ``text``, and ``index`` where several answers were asked for.
 
     Leaving the ``with`` block, :meth:`close`, an exception or Ctrl-C while waiting end the
     generation; :meth:`result` then still gives what there is. Used by one thread at a time;
@@ -86,23 +114,26 @@ class TextStream:
 
     def __init__(self, worker: EngineWorker, job: Job) -> None:
         self._job = job
-        self._handle = worker.submit(job.request)
-        self._chunks: deque[Chunk] = deque()
+        self._handle = job.submit(worker)
+        self._parts: deque[StreamPart] = deque()
+        self._failed = False
 
     def __iter__(self) -> TextStream:
         return self
 
-    def __next__(self) -> Chunk:
-        chunks = self._chunks
-        while not chunks:
-            if self._handle.ended:
+    def __next__(self) -> StreamPart:
+        parts = self._parts
+        while not parts:
+            if self._failed or self._handle.ended:
                 raise StopIteration
             try:
-                chunks.extend(self._job.take(self._handle.next()))
+                event = self._handle.next()
+                self._failed = isinstance(event, Failed)
+                parts.extend(self._job.take(event))
             except BaseException:
                 self._handle.cancel()
                 raise
-        return chunks.popleft()
+        return parts.popleft()
 
     def cancel(self) -> None:
         """End the generation soon; the iteration then ends with what there is."""
@@ -118,9 +149,7 @@ class TextStream:
         """
         for _ in self:
             pass
-        if self._job.generation is None:
-            raise RuntimeError("the generation has failed before")
-        return self._job.generation
+        return self._job.generation()
 
     def close(self) -> None:
         """End the generation if it still runs."""
@@ -153,27 +182,28 @@ class AsyncTextStream:
 
         self._job = job
         self._events = events
-        self._chunks: deque[Chunk] = deque()
+        self._parts: deque[StreamPart] = deque()
         self._ended = False
-        self._handle = worker.submit(job.request, listener)
+        self._handle = job.submit(worker, listener)
         _watch(weakref.ref(self), worker, loop)
 
     def __aiter__(self) -> AsyncTextStream:
         return self
 
-    async def __anext__(self) -> Chunk:
-        chunks = self._chunks
-        while not chunks:
+    async def __anext__(self) -> StreamPart:
+        parts = self._parts
+        while not parts:
             if self._ended:
                 raise StopAsyncIteration
             try:
                 event = await self._events.get()
-                self._ended = isinstance(event, End | Failed)
-                chunks.extend(self._job.take(event))
-            except BaseException:
-                self.cancel()
+                parts.extend(self._job.take(event))
+                self._ended = self._job.complete
+            except BaseException as error:
+                self._handle.cancel()
+                self._ended = not isinstance(error, asyncio.CancelledError)
                 raise
-        return chunks.popleft()
+        return parts.popleft()
 
     def __del__(self) -> None:
         if hasattr(self, "_handle"):
@@ -182,7 +212,7 @@ class AsyncTextStream:
     def _look(self, worker: EngineWorker) -> bool:
         """Whether it goes on; an engine that is gone ends the answer, not its reader's patience."""
         if not self._ended and not worker.alive:
-            self._events.put_nowait(Failed(self._job.request.request_id, worker.failure()))
+            self._events.put_nowait(Failed(0, worker.failure()))
             return False
         return not self._ended
 
@@ -195,9 +225,7 @@ class AsyncTextStream:
         """Read what is left and return the whole answer; errors as :meth:`TextStream.result`."""
         async for _ in self:
             pass
-        if self._job.generation is None:
-            raise RuntimeError("the generation has failed before")
-        return self._job.generation
+        return self._job.generation()
 
     async def __aenter__(self) -> AsyncTextStream:
         return self

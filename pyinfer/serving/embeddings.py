@@ -17,7 +17,7 @@ from pyinfer.engine.limits import EngineLimits
 from pyinfer.engine.messages import Embedding, End, Event, Failed, Request
 from pyinfer.engine.params import SamplingParams
 from pyinfer.errors import CancelledError, RequestError
-from pyinfer.requests.prompts import checked_ids
+from pyinfer.requests.prompts import token_ids
 from pyinfer.requests.spec import ServedModel, bad_value
 from pyinfer.serving.engine_process import EngineProcess
 
@@ -58,15 +58,11 @@ def embedding_requests(
     room = limits.context if context is None else min(context, limits.context)
     requests = []
     for item in inputs:
-        if isinstance(item, str):
-            ids = served.tokenizer.encode(item, add_special=True)
-        else:
-            ids = checked_ids(item, served.tokenizer.n_tokens, "input")
-        if not ids:
-            raise bad_value("input", "an input is empty")
+        given = served.tokenizer.encode(item, add_special=True) if isinstance(item, str) else item
+        tokens = token_ids(given, limits.vocabulary, "input")
         request = Request(
             request_id=0,
-            tokens=np.array(ids[:room] if truncate else ids, np.int32),
+            tokens=tokens[:room] if truncate else tokens,
             params=SamplingParams(max_tokens=0, temperature=0, seed=0),
             context=room,
             stream=False,

@@ -10,8 +10,10 @@ from functools import partial
 
 from pyinfer.engine.messages import End, Event, Failed, Prefill, PromptLogprobs, Tokens
 from pyinfer.errors import CancelledError, PyinferError
-from pyinfer.requests.prepare import AnswerReader, Prepared
-from pyinfer.requests.spec import AnswerEvent, Finished, GenerateSpec, Progress, ServedModel
+from pyinfer.requests.answer import AnswerEvent, Finished, Progress
+from pyinfer.requests.prepare import Prepared
+from pyinfer.requests.reader import AnswerReader
+from pyinfer.requests.spec import ServedModel
 from pyinfer.serving.loaded_model import Lease
 from pyinfer.serving.state import RequestRecord, SlotState
 
@@ -44,13 +46,12 @@ class Answer:
     def __init__(
         self,
         lease: Lease,
-        spec: GenerateSpec,
         prepared: Prepared,
         places: list[int],
         record: RequestRecord,
         released: Release,
     ) -> None:
-        prompt = prepared.prompt
+        prompt, spec = prepared.prompt, prepared.spec
         self.model: ServedModel = lease.served
         self.prompt_tokens = len(prompt.token_ids)
         self.token_ids = prompt.token_ids
@@ -69,17 +70,12 @@ class Answer:
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None  # of the reader, for the next event
         self._choices: dict[int, int] = {}  # index -> request id of those that run
-        self._readers = [
-            AnswerReader(lease.served, spec, prepared, index, lease.load_ns)
-            for index in range(spec.n)
-        ]
+        self._readers = [AnswerReader(prepared, index, lease.load_ns) for index in range(spec.n)]
         self._open = spec.n  # choices whose last event was not read
         self._left = False
         self._admitted_ns = time.perf_counter_ns()
         self._token_ns = [0] * spec.n
         self._progress = [0, 0, 0]
-        self._timer: asyncio.TimerHandle | None = None
-        self._late = False
         self._done = False
         self._submit(prepared)
 
@@ -124,8 +120,6 @@ class Answer:
         record.completion_tokens += count
         if not record.first_token_ns:
             record.first_token_ns = now - record.arrived_ns
-            if self._spec.deadline_seconds is not None:
-                self._timer = self._loop.call_later(self._spec.deadline_seconds, self._expire)
 
     def _note_end(self, event: End | Failed) -> None:
         record = self.record
@@ -142,27 +136,16 @@ class Answer:
         record.loops += event.cause == "loop"
         if record.reason == "abort" and event.reason != "cancelled":
             record.reason = event.reason
-        elif event.reason == "cancelled" and self._late:
-            record.reason = "length"
 
     def _finish(self, now: int) -> None:
         if self._done:
             return
         self._done = True
-        if self._timer is not None:
-            self._timer.cancel()
         self.record.total_ns = now - self.record.arrived_ns
         self._released(self)
 
-    def _expire(self) -> None:
-        self._late = True
-        self._cancel_choices()
-
     def cancel(self) -> None:
         """End what still runs; the iteration ends with what there is."""
-        self._cancel_choices()
-
-    def _cancel_choices(self) -> None:
         process = self.lease.model.process
         if process is not None:
             for request_id in self._choices.values():
@@ -174,7 +157,7 @@ class Answer:
             self._events.append((index, Failed(0, error)))
         self.record.reason, self.record.error = "error", error.code
         self._wake()
-        self._cancel_choices()
+        self.cancel()
 
     def __aiter__(self) -> Answer:
         return self
@@ -201,7 +184,7 @@ class Answer:
             return reader.tokens(event)
         if isinstance(event, End):
             self._open -= 1
-            events = reader.end(event, "length" if self._late else None)
+            events = reader.end(event)
             if reader.generation is not None:
                 self.record.reasoning_tokens += reader.generation.usage.reasoning_tokens
             if any(isinstance(end, Finished) and end.reason == "tool_calls" for end in events):
@@ -209,7 +192,7 @@ class Answer:
             return events
         if isinstance(event, Failed):
             self._open = 0
-            self._cancel_choices()
+            self.cancel()
             raise event.error
         if isinstance(event, PromptLogprobs):
             return reader.scores(event)
@@ -255,4 +238,4 @@ class Answer:
     async def __aexit__(self, *error: object) -> None:
         self._left = True
         self._events.clear()
-        self._cancel_choices()
+        self.cancel()

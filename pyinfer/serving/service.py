@@ -132,7 +132,7 @@ class Service:
         """
         self._check_open()
         spec.check()
-        spec = replace(spec, params=spec.params.over(self.settings.sampling))
+        spec = self._with_settings(spec)
         record = RequestRecord(spec.request_id, spec.model)
         self._admission.enter()
         self._waiting += 1
@@ -146,6 +146,16 @@ class Service:
             raise
         finally:
             self._waiting -= 1
+
+    def _with_settings(self, spec: GenerateSpec) -> GenerateSpec:
+        """The request, with what the server's settings say where it says nothing."""
+        settings, budget = self.settings, spec.reasoning_budget
+        return replace(
+            spec,
+            params=spec.params.over(settings.sampling),
+            reasoning_budget=settings.reasoning_budget if budget is None else budget,
+            loop_guard=spec.loop_guard or settings.loop_guard,
+        )
 
     async def _try(self, spec: GenerateSpec, record: RequestRecord) -> Answer | None:
         """Start a request; None if the engine process went away while it waited for its turn."""
@@ -163,7 +173,7 @@ class Service:
             self._check_open()
             if process.alive:
                 self._warn_if_cold(lease, prepared)
-                return self._run(lease, spec, prepared, places, record, entered)
+                return self._run(lease, prepared, places, record, entered)
         except BaseException:
             gate.leave(places)
             lease.release()
@@ -253,7 +263,6 @@ class Service:
     def _run(
         self,
         lease: Lease,
-        spec: GenerateSpec,
         prepared: Prepared,
         places: list[int],
         record: RequestRecord,
@@ -263,15 +272,13 @@ class Service:
             request.submitted_ns = entered
         record.prompt_tokens = len(prepared.prompt.token_ids)
         record.truncated_messages = prepared.prompt.truncated_messages
-        answer = Answer(lease, spec, prepared, places, record, self._finished)
+        answer = Answer(lease, prepared, places, record, self._finished)
         self._answers.add(answer)
         return answer
 
     def _warn_if_cold(self, lease: Lease, prepared: Prepared) -> None:
         """Once per model: a temperature with which it may go round in circles."""
-        name, ready = lease.served.name, lease.model.ready
-        assert ready is not None
-        temperature = prepared.requests[0].params.filled(ready.defaults).temperature
+        name, temperature = lease.served.name, prepared.params.temperature
         if temperature is not None and temperature < COLD and name not in self._warned:
             self._warned.add(name)
             text = "%s at temperature %g may repeat itself; --loop-guard ends such answers"
@@ -280,16 +287,7 @@ class Service:
     async def _prepare(self, lease: Lease, spec: GenerateSpec) -> Prepared:
         ready = lease.model.ready
         assert ready is not None
-        settings = self.settings
-        work = partial(
-            prepare,
-            lease.served,
-            spec,
-            ready.limits,
-            settings.reasoning_budget,
-            loop_guard=settings.loop_guard,
-            grammar_checked=True,
-        )
+        work = partial(prepare, lease.served, spec, ready.limits, grammar_checked=True)
         prepared = await asyncio.get_running_loop().run_in_executor(self._threads, work)
         await self._grammars.check(prepared)
         return prepared

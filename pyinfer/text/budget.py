@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyinfer.text.detokenizer import Detokenizer
+from pyinfer.text.detokenizer import Decoded
 from pyinfer.text.reasoning import ReasoningParser
 from pyinfer.text.tags import CLOSE_TAG, Tag
 from pyinfer.text.tokenizer import Tokenizer
@@ -29,7 +29,6 @@ class ReasoningWatch:
     """
 
     def __init__(self, tokenizer: Tokenizer, starts_inside: bool, budget: int | None) -> None:
-        self._detokenizer = Detokenizer(tokenizer)
         self._parser = ReasoningParser(starts_inside, tokenizer.tags)
         self._limit = budget if budget is not None and budget >= 0 else None
         self._forced_end, self._forced_text = _forced_end(tokenizer)
@@ -42,10 +41,11 @@ class ReasoningWatch:
         """Whether the next token belongs to the reasoning."""
         return self._parser.in_reasoning
 
-    def push(self, token: int) -> list[int] | None:
-        """See one token; return the ids to force now, if any."""
+    def push(self, decoded: Decoded) -> list[int] | None:
+        """See what one token adds; return the ids to force now, if any."""
+        pieces, incomplete = decoded
         was_inside = self._parser.in_reasoning
-        for piece in self._detokenizer.pieces(token):
+        for piece in pieces:
             for kind, text in self._parser.push(piece):
                 if kind == "content":
                     self.first_content += text
@@ -53,7 +53,7 @@ class ReasoningWatch:
             return None
         self._used += 1
         over = self._used - self._limit
-        if over < 0 or (over < _PATIENCE and self._detokenizer.incomplete):
+        if over < 0 or (over < _PATIENCE and incomplete):
             return None
         for piece in self._forced_text:
             self._parser.push(piece)

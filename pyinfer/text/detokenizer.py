@@ -6,6 +6,11 @@ import codecs
 
 from pyinfer.text.tokenizer import Tokenizer
 
+#: What one token adds: texts that are complete with it, and whether it ends inside a character.
+Decoded = tuple[list[str], bool]
+#: The text of a character that stays incomplete.
+INCOMPLETE = "\ufffd"
+
 
 class Detokenizer:
     """Turns a stream of token ids into text that never ends inside a character.
@@ -45,6 +50,10 @@ class Detokenizer:
             return [text] if text else []
         rest = self.finish()
         return [rest, tag] if rest else [tag]
+
+    def decode(self, token_id: int) -> Decoded:
+        """As :meth:`pieces`, together with :attr:`incomplete`."""
+        return self.pieces(token_id), bool(self._decoder.getstate()[0])
 
     @property
     def incomplete(self) -> bool:

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyinfer.text.budget import ReasoningWatch
-from pyinfer.text.detokenizer import Detokenizer
+from pyinfer.text.detokenizer import Decoded, Detokenizer
 from pyinfer.text.grammar import Grammar
 from pyinfer.text.grammar_matcher import GrammarMatcher, compiler_of
 from pyinfer.text.stop import StopMatcher
-from pyinfer.text.stop_hook import StopHook
 from pyinfer.text.tokenizer import Tokenizer
 
 # What a model of the R1 family writes between the closing tag and the answer.
@@ -35,8 +34,8 @@ class Rules:
     starts_in_reasoning : bool
         The prompt ends with the opening tag.
     extra_stops : tuple of str
-        Further texts after which the engine stops; tags that are one token, by that token alone.
-        They stay part of the answer: whoever asks for them (the parser of tool calls) removes them.
+        Further texts after which the engine stops. They stay part of the answer: whoever asks for
+        them (the parser of tool calls) removes them.
     loop_guard : bool
         Cut off an answer that repeats itself (done by the caller of :func:`build_hooks`: it needs
         no text).
@@ -63,6 +62,9 @@ class _Params(Protocol):
 class RequestHooks:
     """A rule for the engine made of several (see :mod:`pyinfer.engine.hooks`).
 
+    The only place that decodes the tokens of its answer: their texts travel with them to the
+    reader, which cuts at the stop string by itself; here it only keeps the engine from going on.
+
     Parameters
     ----------
     tokenizer : Tokenizer
@@ -70,7 +72,8 @@ class RequestHooks:
         As for :class:`~pyinfer.text.stop.StopMatcher`.
     ends : collection of int
         Tokens of the content that are stops themselves.
-    watch : ReasoningWatch
+    watch : ReasoningWatch or None
+        None where the reasoning matters to nothing.
     grammar : GrammarMatcher or None
     stop_at_end : bool
         Stop where the grammar leaves nothing but an end token: the request may forbid those.
@@ -80,19 +83,19 @@ class RequestHooks:
         self,
         tokenizer: Tokenizer,
         stops: Sequence[str],
-        ends: Collection[int],
-        watch: ReasoningWatch,
-        grammar: GrammarMatcher | None,
-        stop_at_end: bool,
+        ends: Collection[int] = (),
+        watch: ReasoningWatch | None = None,
+        grammar: GrammarMatcher | None = None,
+        stop_at_end: bool = False,
     ) -> None:
         self._tokenizer = tokenizer
         self._detokenizer = Detokenizer(tokenizer)
+        self._decoded: list[Decoded] = []
         self._stops = StopMatcher(stops)
         self._ends = frozenset(ends)
         self._watch = watch
         self._grammar = grammar
         self._stop_at_end = stop_at_end
-        self._armed = not watch.inside
         self._gap = tokenizer.encode(_GAP) if grammar is not None else []
 
     @property
@@ -102,27 +105,37 @@ class RequestHooks:
 
     def on_token(self, token: int) -> Literal["stop"] | list[int] | None:
         """See one sampled token and say what happens next."""
-        if self._stopped_by(token):
+        decoded = self._decode(token)
+        if self._stops.stopped or (token in self._ends and self._watch is None):
             return "stop"
-        if self._armed:
+        watch = self._watch
+        if watch is None:
             return self._follow(token)
-        forced = self._watch.push(token)
-        if forced is None and not self._watch.inside:
-            forced = self._arm()
-        elif forced is not None:
-            self._armed = True
-        for extra in forced or ():
-            self._stopped_by(extra)
+        forced = watch.push(decoded)
+        if watch.inside:
+            return None
+        self._watch = None
+        if forced is None:
+            forced = self._arm(watch.first_content)
+        for extra in forced:
+            self._decode(extra)
         return forced or None
 
-    def _stopped_by(self, token: int) -> bool:
-        for piece in self._detokenizer.pieces(token):
-            self._stops.push(piece)
-        return self._stops.stopped or (token in self._ends and not self._watch.inside)
+    def take_texts(self) -> list[Decoded]:
+        """What the tokens since the last call add, the forced ones too."""
+        decoded, self._decoded = self._decoded, []
+        return decoded
+
+    def _decode(self, token: int) -> Decoded:
+        decoded = self._detokenizer.decode(token)
+        self._decoded.append(decoded)
+        for piece in decoded[0]:
+            self._stops.feed(piece)
+        return decoded
 
     def mask(self, out: npt.NDArray[np.uint32]) -> bool:
         """Write the allowed tokens; False while everything is allowed."""
-        if self._grammar is None or not self._armed:
+        if self._grammar is None or self._watch is not None:
             return False
         self._grammar.mask(out)
         return True
@@ -133,22 +146,19 @@ class RequestHooks:
         self._grammar.accept(token)
         return "stop" if self._stop_at_end and self._grammar.stopped else None
 
-    def _arm(self) -> list[int]:
+    def _arm(self, first_content: str) -> list[int]:
         """The reasoning has ended by itself; return what is put before the content."""
-        self._armed = True
         if self._grammar is None:
             return []
-        if not self._watch.first_content:
+        if not first_content:
             return self._gap
         # The closing tag and the first content share a token: no single token in this vocabulary.
-        for token in self._tokenizer.encode(self._watch.first_content, parse_special=False):
+        for token in self._tokenizer.encode(first_content, parse_special=False):
             self._grammar.accept(token)
         return []
 
 
-def build_hooks(
-    rules: Rules | None, params: _Params, tokenizer: Tokenizer
-) -> RequestHooks | StopHook | None:
+def build_hooks(rules: Rules | None, params: _Params, tokenizer: Tokenizer) -> RequestHooks | None:
     """Make the engine's rules of one request; None if there are none.
 
     Raises
@@ -164,9 +174,11 @@ def build_hooks(
     stops += tuple(text for text in rules.extra_stops if text not in tokenizer.tags)
     inside = rules.starts_in_reasoning
     limited = inside and rules.reasoning_budget is not None and rules.reasoning_budget >= 0
-    if rules.grammar is None and not limited:
-        return StopHook(tokenizer, stops, ends) if stops or ends else None
+    if not (rules.grammar or limited or stops or ends):
+        return None
     grammar = None if rules.grammar is None else compiler_of(tokenizer).matcher(rules.grammar)
-    watch = ReasoningWatch(tokenizer, inside, rules.reasoning_budget)
+    watch = None
+    if inside and (limited or grammar is not None or ends):
+        watch = ReasoningWatch(tokenizer, inside, rules.reasoning_budget)
     stop_at_end = params.ignore_eos or params.min_tokens > 0
     return RequestHooks(tokenizer, stops, ends, watch, grammar, stop_at_end)

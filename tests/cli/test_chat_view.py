@@ -61,7 +61,7 @@ def chunks(text: str, kind: str, rng: random.Random) -> list[Chunk]:
     found = []
     while text:
         n = rng.randint(1, 9)
-        found.append(Chunk(kind, text[:n], 1))  # type: ignore[arg-type]
+        found.append(Chunk(kind, text[:n], [1]))  # type: ignore[arg-type]
         text = text[n:]
     return found
 
@@ -100,9 +100,9 @@ def test_reasoning_is_dim_and_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     view = AnswerView(drawn.out)
     view.progress(512, 512)
     assert drawn.update() == ["", "reading the prompt, 512 of 512 tokens"]
-    view.write(Chunk("reasoning", "Hm, well.\n", 1))
+    view.write(Chunk("reasoning", "Hm, well.\n", [1]))
     assert drawn.update()[-1].startswith("thinking, 1 tokens")
-    view.write(Chunk("content", "Yes.", 2))
+    view.write(Chunk("content", "Yes.", [2]))
     view.finish()
     assert drawn.update() == ["Hm, well.", "", "Yes."]
     assert "\x1b[2mHm," in drawn.out.getvalue()
@@ -114,7 +114,7 @@ def test_folded_reasoning(monkeypatch: pytest.MonkeyPatch) -> None:
     view = AnswerView(drawn.out, fold=True)
     for chunk in chunks("secret thoughts of the model", "reasoning", random.Random(0)):
         view.write(chunk)
-    view.write(Chunk("content", "Yes.", 2))
+    view.write(Chunk("content", "Yes.", [2]))
     view.finish()
     lines = drawn.update()
     assert lines[0].startswith("[thought for 0.")
@@ -126,7 +126,7 @@ def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     drawn = Drawn(monkeypatch, 80, 24)
     view = AnswerView(drawn.out)
-    view.write(Chunk("reasoning", "Hm", 1))
+    view.write(Chunk("reasoning", "Hm", [1]))
     view.finish("[end]")
     assert "\x1b[2m" not in drawn.out.getvalue()
 
@@ -134,7 +134,7 @@ def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_model_cannot_move_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = Drawn(monkeypatch, 80, 24)
     view = AnswerView(drawn.out)
-    view.write(Chunk("content", "a\x1b[2Jb\rc\x9b1A", 1))
+    view.write(Chunk("content", "a\x1b[2Jb\rc\x9b1A", [1]))
     view.finish()
     assert drawn.update() == [r"a\x1b[2Jb\x0dc\x9b1A"]
 
@@ -142,6 +142,6 @@ def test_the_model_cannot_move_the_cursor(monkeypatch: pytest.MonkeyPatch) -> No
 def test_unwrapped(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = Drawn(monkeypatch, 21, 12)
     view = AnswerView(drawn.out, wrap=False)
-    view.write(Chunk("content", "abcdefghij klmnopqrstuvw xyz", 1))
+    view.write(Chunk("content", "abcdefghij klmnopqrstuvw xyz", [1]))
     view.finish()
     assert drawn.update() == ["abcdefghij klmnopqrs", "tuvw xyz"]

@@ -84,11 +84,11 @@ class FakeStream:
         pass
 
     def __iter__(self) -> Any:
-        yield Chunk("reasoning", "2+3,", 1)
-        yield Chunk("reasoning", " é\n", 2)
+        yield Chunk("reasoning", "2+3,", [1])
+        yield Chunk("reasoning", " é\n", [2])
         if self.llm.failure is not None:
             raise self.llm.failure
-        yield Chunk("content", "It is 5\x1b[1m.", 3)
+        yield Chunk("content", "It is 5\x1b[1m.", [3])
 
     def result(self) -> Generation:
         if self.llm.failure is not None:

@@ -47,6 +47,9 @@ class Rules:
             raise action
         return action
 
+    def take_texts(self) -> None:
+        return None
+
     def mask(self, out: np.ndarray) -> bool:
         if self.allowed is None or len(self.seen) > 4:
             return False

@@ -58,6 +58,9 @@ class Said:
     def on_token(self, token: int) -> Any:
         return self.action
 
+    def take_texts(self) -> None:
+        return None
+
     def mask(self, out: np.ndarray) -> bool:
         out[:] = 7
         return True

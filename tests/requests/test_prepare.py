@@ -148,9 +148,6 @@ def test_no_reasoning_budget_is_no_reasoning(served: ServedModel) -> None:
     assert prepared.prompt.text.endswith("</think>\n\n")
     assert not prepared.prompt.starts_in_reasoning
     assert [request.choice for request in prepared.requests] == [0, 1]
-    assert (
-        prepare(served, replace(spec, reasoning_budget=None), LIMITS, 0).prompt == prepared.prompt
-    )
 
 
 def test_context_of_the_request_and_of_the_model_file(served: ServedModel) -> None:

@@ -10,6 +10,7 @@ import pytest
 import pyinfer
 from pyinfer import SamplingParams
 from pyinfer.config import GenerationDefaults
+from pyinfer.errors import RequestError
 from pyinfer.loading import DEMO_FOLDER
 from pyinfer.requests.preset import Preset, option_fields
 from pyinfer.store.local import Store
@@ -44,14 +45,14 @@ def test_options_become_fields_and_wrong_ones_are_left_out() -> None:
         "repetition_penalty": 1.2,
         "top_k": 7,
         "stop": ["x"],
+        "max_tokens": -1,
         "seed": 5,
     }
 
 
 def test_a_request_wins_over_the_file_and_the_file_over_the_weights() -> None:
     made = preset(parameters={"temperature": 0.1, "min_p": 0.05, "stop": ["a"], "num_predict": 9})
-    defaults = made.defaults(GenerationDefaults(temperature=0.7, top_p=0.8))
-    assert (defaults.temperature, defaults.top_p) == (0.1, 0.8)
+    defaults = GenerationDefaults(temperature=0.7, top_p=0.8)
     merged = SamplingParams(temperature=0.5, stop="b").over(made.params).filled(defaults)
     assert (merged.temperature, merged.top_p, merged.min_p) == (0.5, 0.8, 0.05)
     assert (merged.stop, merged.max_tokens) == (("b",), 9)
@@ -73,7 +74,8 @@ def test_conversations_begin_with_what_the_file_says() -> None:
     assert made.conversation("hi") == [system, *MESSAGES, user]
     own = {"role": "system", "content": "mine"}
     assert made.conversation([own, user]) == [*MESSAGES, own, user]
-    assert made.conversation(3) == 3  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="must be a list"):
+        made.conversation(3)  # type: ignore[arg-type]
 
 
 def test_a_created_model_is_loaded_with_its_settings(

@@ -13,8 +13,7 @@ from pyinfer.engine.loop_guard import GuardedHooks
 from pyinfer.engine.messages import Request
 from pyinfer.requests.rules import hook_factory
 from pyinfer.text.grammar import Grammar
-from pyinfer.text.hooks import Rules
-from pyinfer.text.stop_hook import StopHook
+from pyinfer.text.hooks import RequestHooks, Rules
 from pyinfer.text.tokenizer import Tokenizer
 
 
@@ -28,7 +27,7 @@ def test_rules_and_guard(tokenizer_folder: Path) -> None:
     guard = Rules(loop_guard=True)
     assert hooks(request(None)) is None
     assert hooks(request(Rules())) is None
-    assert isinstance(hooks(request(None, stop="x")), StopHook)
+    assert isinstance(hooks(request(None, stop="x")), RequestHooks)
     assert isinstance(hooks(request(guard)), GuardedHooks)
     assert isinstance(hooks(request(guard, stop="x")), GuardedHooks)
 

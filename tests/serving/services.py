@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from pyinfer import SamplingParams
-from pyinfer.requests.spec import Finished, GenerateSpec, Piece
+from pyinfer.requests.answer import Chunk, Finished
+from pyinfer.requests.spec import GenerateSpec
 from pyinfer.serving.running_answer import Answer
 from pyinfer.serving.service import Service
 from pyinfer.serving.settings import ServerSettings
@@ -64,10 +65,10 @@ async def tokens_of(service: Service, spec: GenerateSpec) -> list[int]:
     return (await complete(service, spec))[0].generation.token_ids
 
 
-async def first_piece(answer: Answer) -> Piece:
+async def first_piece(answer: Answer) -> Chunk:
     """Read until there is some text."""
     async for event in answer:
-        if isinstance(event, Piece):
+        if isinstance(event, Chunk):
             return event
     raise AssertionError("the answer has no text")
 

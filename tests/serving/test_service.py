@@ -19,7 +19,8 @@ from pyinfer.errors import (
     RequestError,
     UnavailableError,
 )
-from pyinfer.requests.spec import Finished, GenerateSpec, Piece, Progress
+from pyinfer.requests.answer import Chunk, Finished, Progress
+from pyinfer.requests.spec import GenerateSpec
 from pyinfer.serving.service import Service
 from pyinfer.serving.state import RequestRecord
 
@@ -57,7 +58,7 @@ def test_the_library_gives_the_same_answer() -> None:
             assert found.token_ids == expected.token_ids
             assert (found.text, found.reasoning) == (expected.text, expected.reasoning)
             for kind, text in (("reasoning", found.reasoning), ("content", found.text)):
-                pieces = [e for e in events if isinstance(e, Piece) and e.kind == kind]
+                pieces = [e for e in events if isinstance(e, Chunk) and e.kind == kind]
                 assert "".join(piece.text for piece in pieces) == text
             assert any(isinstance(e, Progress) and e.done == e.total for e in events)
             assert answer.load_ns > 0

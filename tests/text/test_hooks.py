@@ -11,7 +11,6 @@ from pyinfer.engine.params import SamplingParams
 from pyinfer.text.budget import FORCED_END
 from pyinfer.text.grammar import Grammar
 from pyinfer.text.hooks import RequestHooks, Rules, build_hooks
-from pyinfer.text.stop_hook import StopHook
 from pyinfer.text.tokenizer import Tokenizer
 
 from .test_tags import without_tags
@@ -48,7 +47,6 @@ def test_nothing_asked_for(mini: Tokenizer) -> None:
 
 
 def test_only_stop_strings(mini: Tokenizer) -> None:
-    assert isinstance(build_hooks(None, SamplingParams(stop="x"), mini), StopHook)
     hooks = build_hooks(Rules(extra_stops=("ab",)), SamplingParams(stop=["x"]), mini)
     assert hooks is not None
     assert [hooks.on_token(t) for t in mini.encode("cab")] == [None, None, "stop"]
@@ -124,3 +122,41 @@ def test_stops_by_itself_where_end_tokens_are_forbidden(
 def test_rules_can_be_pickled() -> None:
     rules = Rules(grammar=YES_NO, reasoning_budget=3, starts_in_reasoning=True, extra_stops=("x",))
     assert pickle.loads(pickle.dumps(rules)) == rules
+
+
+@pytest.mark.parametrize(
+    ("text", "stops", "last"),
+    [
+        ("abcdef", ["cd"], 3),
+        ("abcdef", ["x", "f"], 5),
+        ("abc", ["abcd"], None),
+        ("a🙂b", ["🙂"], 2),
+    ],
+)
+def test_stops_at_the_completing_token(
+    mini: Tokenizer, text: str, stops: list[str], last: int | None
+) -> None:
+    hooks = build_hooks(None, SamplingParams(stop=stops), mini)
+    assert hooks is not None
+    answers = [hooks.on_token(token) for token in mini.encode(text)]
+    assert (answers.index("stop") if "stop" in answers else None) == last
+    assert not hooks.masks
+    assert not hooks.mask(np.zeros(4, np.uint32))
+
+
+def test_texts_travel_once_and_say_where_a_character_is_cut(mini: Tokenizer) -> None:
+    rules = Rules(starts_in_reasoning=True, reasoning_budget=3)
+    hooks = hooks_of(mini, rules, SamplingParams(stop="zz"))
+    a, *smile = mini.encode("a😀")
+    assert len(smile) == 3
+    for token in (a, smile[0]):
+        assert hooks.on_token(token) is None
+    assert hooks.take_texts() == [(["a"], False), ([], True)]
+    assert hooks.on_token(smile[1]) is None  # the budget is used up inside a character
+    forced = hooks.on_token(smile[2])
+    assert isinstance(forced, list)
+    texts = hooks.take_texts()
+    assert texts[:2] == [([], True), (["😀"], False)]
+    assert len(texts) == 2 + len(forced)
+    assert "".join(t for some, _ in texts[2:] for t in some) == FORCED_END
+    assert hooks.take_texts() == []

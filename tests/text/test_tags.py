@@ -13,11 +13,10 @@ from pyinfer.engine.params import SamplingParams
 from pyinfer.text.budget import ReasoningWatch
 from pyinfer.text.detokenizer import Detokenizer
 from pyinfer.text.grammar import Grammar
-from pyinfer.text.grammar_matcher import check_grammar
+from pyinfer.text.grammar_check import check_grammar
 from pyinfer.text.hooks import RequestHooks, Rules, build_hooks
 from pyinfer.text.reasoning import ReasoningParser, opens_reasoning
 from pyinfer.text.stop import StopMatcher
-from pyinfer.text.stop_hook import StopHook
 from pyinfer.text.tags import (
     ALL_TAGS,
     CALL_BEGIN,
@@ -139,9 +138,9 @@ def test_the_budget_forces_the_token(kind: int) -> None:
     tokens = spelled(tokenizer, "a</think>b")
     watch = ReasoningWatch(tokenizer, True, len(tokens) + 1)
     for token in tokens:
-        assert watch.push(token) is None
+        assert watch.push(Detokenizer(tokenizer).decode(token)) is None
         assert watch.inside
-    forced = watch.push(spelled(tokenizer, "c")[0])
+    forced = watch.push((["c"], False))
     assert forced is not None
     assert forced.count(tokenizer.tags[CLOSE_TAG]) == 1
     assert split(tokenizer, forced) == ("\n", "")
@@ -166,7 +165,7 @@ def test_a_grammar_begins_behind_the_token(kind: int) -> None:
 @TYPES
 def test_tags_within_stop_strings_keep_what_they_are(kind: int) -> None:
     tokenizer = with_tags(kind)
-    hook = StopHook(tokenizer, ["</think>\n"])
+    hook = RequestHooks(tokenizer, ["</think>\n"])
     tokens = tokenizer.encode("a</think>\n")
     assert [hook.on_token(token) for token in tokens] == [None] * (len(tokens) - 1) + ["stop"]
     matcher = StopMatcher(["</think>!", "k>?", "xyz"])

@@ -12,7 +12,8 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from pyinfer.engine.messages import TokenLogprobs
-from pyinfer.requests.spec import Finished, GenerateSpec, Piece, Progress, ServedModel, bad_value
+from pyinfer.requests.answer import Chunk, Finished, Progress
+from pyinfer.requests.spec import GenerateSpec, ServedModel, bad_value
 from pyinfer.server.http.streaming import sse, unless_disconnected
 from pyinfer.server.llama.prompts import prompt_ids, split_prompts
 from pyinfer.server.llama.sampling import (
@@ -151,7 +152,7 @@ class _Run:
     async def chunks(self) -> AsyncIterator[dict[str, Any]]:
         """Objects of the stream."""
         async for event in self.answer:
-            if isinstance(event, Piece):
+            if isinstance(event, Chunk):
                 yield self._piece(event)
             elif isinstance(event, Progress):
                 self.timings.note(event)
@@ -171,7 +172,7 @@ class _Run:
             "tokens_evaluated": self.answer.prompt_tokens,
         }
 
-    def _piece(self, piece: Piece) -> dict[str, Any]:
+    def _piece(self, piece: Chunk) -> dict[str, Any]:
         self.timings.note(piece)
         chunk = self._base(piece.index, piece.text, piece.token_ids)
         if self.body.timings_per_token:

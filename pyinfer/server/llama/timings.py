@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyinfer.requests.answer import Generation
-from pyinfer.requests.spec import Piece, Progress
+from pyinfer.requests.answer import Chunk, Generation, Progress
 
 
 def timings(generation: Generation) -> dict[str, Any]:
@@ -70,7 +69,7 @@ class RunningTimings:
         """Tokens of a choice that were delivered."""
         return self._counts.setdefault(index, _Count()).tokens
 
-    def note(self, event: Progress | Piece) -> None:
+    def note(self, event: Progress | Chunk) -> None:
         """Count what is about to be delivered."""
         if isinstance(event, Progress):
             self._cached = event.cached

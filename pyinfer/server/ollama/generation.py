@@ -16,14 +16,8 @@ from fastapi.responses import JSONResponse
 
 from pyinfer.engine.messages import TokenLogprobs
 from pyinfer.errors import RequestError
-from pyinfer.requests.spec import (
-    Finished,
-    GenerateSpec,
-    Piece,
-    ToolCallArguments,
-    ToolCallStart,
-    bad_value,
-)
+from pyinfer.requests.answer import Chunk, Finished, ToolCallArguments, ToolCallStart
+from pyinfer.requests.spec import GenerateSpec, bad_value
 from pyinfer.server.http.streaming import ndjson, unless_disconnected
 from pyinfer.server.ollama.bodies import AnswerBody
 from pyinfer.server.ollama.options import (
@@ -175,7 +169,7 @@ class Lines:
         """All lines; leaving the iterator ends the generation."""
         async with self._answer as answer:
             async for event in answer:
-                if isinstance(event, Piece):
+                if isinstance(event, Chunk):
                     yield self._piece(event)
                 elif isinstance(event, ToolCallStart):
                     if (call := self._complete_call()) is not None:
@@ -210,7 +204,7 @@ class Lines:
             last["logprobs"] = logprobs
         return last
 
-    def _piece(self, event: Piece) -> dict[str, Any]:
+    def _piece(self, event: Chunk) -> dict[str, Any]:
         if event.kind == "reasoning":
             line = self.line(Delta(thinking=event.text))
         else:

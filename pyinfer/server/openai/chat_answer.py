@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyinfer.requests.spec import (
+from pyinfer.requests.answer import (
     AnswerEvent,
+    Chunk,
     Finished,
-    Piece,
     Progress,
     ToolCallArguments,
     ToolCallStart,
@@ -69,7 +69,7 @@ class ChatAnswer:
     async def whole(self) -> Json:
         """The complete object."""
         async for event in self._answer:
-            if isinstance(event, Piece):
+            if isinstance(event, Chunk):
                 choice = self._choices[event.index]
                 choice.texts[event.kind].append(event.text)
                 if self._body.logprobs:
@@ -165,7 +165,7 @@ class ChatAnswer:
         return {"role": "assistant"}
 
     def _delta(self, event: AnswerEvent) -> Json | None:
-        if isinstance(event, Piece):
+        if isinstance(event, Chunk):
             return self._piece(event)
         if isinstance(event, ToolCallStart):
             call: Json = {"index": event.call, **self._call(event.id, event.name, "")}
@@ -190,7 +190,7 @@ class ChatAnswer:
         delta = {"index": call, "custom": {"input": input_of("".join(pieces))}}
         return self._chunk(event.index, {"tool_calls": [delta]})
 
-    def _piece(self, piece: Piece) -> Json | None:
+    def _piece(self, piece: Chunk) -> Json | None:
         self._timings.note(piece)
         if piece.kind == "reasoning" and not self._body.shows_reasoning:
             return None

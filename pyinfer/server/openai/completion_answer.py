@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from pyinfer.requests.spec import AnswerEvent, Finished, Piece, PromptScores
+from pyinfer.requests.answer import AnswerEvent, Chunk, Finished, PromptScores
 from pyinfer.server.llama.timings import timings
 from pyinfer.server.openai.completion_schema import CompletionBody
 from pyinfer.server.openai.logprobs import Lists, TextLogprobs, joined
@@ -71,7 +71,7 @@ class TextAnswer:
             echo = self._echo[prompt]
             ids = self._answers[prompt].token_ids
             return echo, scorer.of_prompt(echo, ids, event.logprobs)
-        if isinstance(event, Piece):
+        if isinstance(event, Chunk):
             return event.text, None if scorer is None else scorer.of([event])
         return None
 

@@ -11,19 +11,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyinfer.engine.messages import TokenLogprobs
-from pyinfer.requests.spec import Piece
+from pyinfer.requests.answer import Chunk
 from pyinfer.text.detokenizer import Detokenizer
 from pyinfer.text.tokenizer import Tokenizer
 
 
-def sampled(piece: Piece) -> Iterator[tuple[int, TokenLogprobs]]:
+def sampled(piece: Chunk) -> Iterator[tuple[int, TokenLogprobs]]:
     """Tokens of a piece that have log-probabilities, with them."""
     for token, entry in zip(piece.token_ids, piece.logprobs or (), strict=False):
         if entry is not None:
             yield token, entry
 
 
-def chat_logprobs(tokenizer: Tokenizer, piece: Piece) -> list[dict[str, Any]]:
+def chat_logprobs(tokenizer: Tokenizer, piece: Chunk) -> list[dict[str, Any]]:
     """Objects with token, logprob, bytes and top_logprobs."""
     return [
         _object(tokenizer, token, chosen)
@@ -86,7 +86,7 @@ class TextLogprobs:
         self._offset = len(text)
         return lists
 
-    def of(self, pieces: Iterable[Piece]) -> Lists:
+    def of(self, pieces: Iterable[Chunk]) -> Lists:
         """The lists for some more pieces of the text."""
         lists = _lists()
         for piece in pieces:

@@ -13,10 +13,11 @@ from pyinfer.requests.answer import Generation, Timings, Usage
 
 pytest.importorskip("fastapi")
 
-from pyinfer.requests.spec import Finished, Piece, ToolCall, ToolCallArguments, ToolCallStart
+from pyinfer.requests.answer import Chunk, Finished, ToolCallArguments, ToolCallStart
 from pyinfer.server.ollama.chat import render_chat
 from pyinfer.server.ollama.generate import render_generate
 from pyinfer.server.ollama.generation import Lines, timestamp
+from pyinfer.text.tool_parser import ToolCall
 
 
 class Scripted:
@@ -46,14 +47,15 @@ def finished(reason: Any = "stop", calls: list[ToolCall] | None = None) -> Finis
         text="",
         reasoning="",
         token_ids=[3],
-        finish_reason="stop",
+        finish_reason=reason,
         cause="eos",
         stop=None,
         seed=1,
         usage=Usage(2, 1, 1, 0),
         timings=Timings(0, 0, 5, 0, 1, 0, 1),
+        tool_calls=calls or [],
     )
-    return Finished(0, reason, generation, calls or [])
+    return Finished(generation)
 
 
 def run(events: list[Any], render: Any = render_chat, **more: Any) -> tuple[list[Any], Any]:
@@ -71,9 +73,9 @@ def run(events: list[Any], render: Any = render_chat, **more: Any) -> tuple[list
 
 def test_text_and_reasoning() -> None:
     events = [
-        Piece(0, "reasoning", "Hm", [1], None),
-        Piece(0, "content", "4", [2], None),
-        Piece(0, "content", "2", [3], None),
+        Chunk("reasoning", "Hm", [1]),
+        Chunk("content", "4", [2]),
+        Chunk("content", "2", [3]),
         finished(),
     ]
     lines, whole = run(events)
