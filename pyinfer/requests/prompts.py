@@ -14,6 +14,8 @@ from pyinfer.text.chat_template import ChatPrompt, ChatTemplate
 from pyinfer.text.reasoning import opens_reasoning
 from pyinfer.text.tools import ToolPlan
 
+_GUESSES = 4  # renderings of a chat that is cut before the search halves what is left
+
 Render = Callable[[Sequence[Any]], ChatPrompt]
 
 
@@ -104,18 +106,43 @@ def _fitting(render: Render, messages: list[Any], room: int) -> Prompt:
     if len(whole.token_ids) <= room:
         return _prompt(whole)
     movable = [n for n, message in enumerate(messages[:-1]) if not _is_system(message)]
+    share = len(whole.token_ids) / max(1, len(whole.text))
+    sizes = [share * _length(messages[n]) for n in movable]
     low, high = 1, len(movable)  # the fewest that suffice, if any number does
-    best = whole
-    dropped = 0
+    best, dropped = whole, 0
+    count, over = 0, len(whole.token_ids) - room
+    tries = 0
     while low <= high:
-        count = (low + high) // 2
+        # A rendering is costly: go where the sizes say, and halve what is left if they mislead.
+        count = _step(sizes, count, over) if tries < _GUESSES else (low + high) // 2
+        count = min(max(count, low), high)
+        tries += 1
         gone = set(movable[:count])
         chat = render([message for n, message in enumerate(messages) if n not in gone])
-        if len(chat.token_ids) <= room:
+        over = len(chat.token_ids) - room
+        if over <= 0:
             best, dropped, high = chat, count, count - 1
         else:
             low = count + 1
     return _prompt(best, dropped, len(whole.token_ids) - len(best.token_ids))
+
+
+def _length(message: Any) -> int:
+    content = message.get("content") if isinstance(message, dict) else None
+    return 1 + len(content if isinstance(content, str) else str(message))
+
+
+def _step(sizes: list[float], count: int, over: int) -> int:
+    """How many messages to drop if dropping ``count`` leaves so many tokens too many (or few)."""
+    if over > 0:
+        while count < len(sizes) and over > 0:
+            over -= int(sizes[count])
+            count += 1
+        return count
+    while count > 0 and over + sizes[count - 1] <= 0:
+        over += int(sizes[count - 1])
+        count -= 1
+    return count
 
 
 def _is_system(message: Any) -> bool:

@@ -7,6 +7,7 @@ import asyncio
 from pyinfer.errors import UnavailableError
 from pyinfer.requests.prepare import Prepared
 from pyinfer.text.grammar_check import CHECKER
+from pyinfer.text.template_sandbox import POOL as TEMPLATES
 
 
 class GrammarGate:
@@ -22,8 +23,8 @@ class GrammarGate:
 
     @property
     def ready(self) -> bool:
-        """Whether a grammar would be checked, or queued, now."""
-        return CHECKER.pool.ready
+        """Whether a grammar would be checked, and a template rendered, or queued for it, now."""
+        return CHECKER.pool.ready and TEMPLATES.ready
 
     async def check(self, prepared: Prepared) -> None:
         """Raise if the grammar of a request cannot be followed.

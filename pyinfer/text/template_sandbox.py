@@ -1,29 +1,36 @@
 """Runs chat templates of strangers: Jinja's sandbox inside a process with hard limits.
 
 A sandbox in this process would not stop ``'a' * 10**9`` or ``10**10**8``, so the template is
-rendered by :mod:`pyinfer.text.template_child` with limits on CPU time, memory and output, without
-environment, files or child processes. One rendering costs a Python start, about 0.1 s; the
-published R1 templates do not come here.
+rendered by :mod:`pyinfer.text.sandbox.template_worker` with limits on processor time, memory and
+output, without environment, files or child processes. One rendering costs a fork and the reading
+of the template, some 10 ms; the published R1 templates do not come here.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from pyinfer.errors import EngineError, ModelFormatError, RequestError
+from pyinfer.errors import ModelFormatError, RequestError
+from pyinfer.text.sandbox.pool import LimitError, Limits, SandboxPool
 
 MAX_SOURCE_BYTES = 256 << 10
 OUTPUT_FACTOR = 4
 OUTPUT_EXTRA = 64 << 10
-#: The process is killed after this time even if it uses no CPU; the CPU limit comes first.
-WALL_SECONDS = 60.0
+LIMITS = Limits(cpu_seconds=2, memory_bytes=512 << 20, wall_seconds=60.0)
+PLACES, QUEUE = 2, 256
+#: A character of the answer as JSON takes at most two escapes.
+_JSON_BYTES = 12
 
-_CHILD = Path(__file__).with_name("template_child.py")
+POOL = SandboxPool(
+    Path(__file__).parent / "sandbox/template_worker.py",
+    ("jinja2", "markupsafe"),
+    LIMITS,
+    PLACES,
+    QUEUE,
+)
+"""The one of this process."""
 
 
 def render_sandboxed(source: str, context: dict[str, Any]) -> str:
@@ -35,6 +42,8 @@ def render_sandboxed(source: str, context: dict[str, Any]) -> str:
         The template is malformed, too large, breaks a limit or does something not allowed.
     RequestError
         The template refuses these messages, or cannot render them.
+    QueueFullError, EngineError
+        Too many are being rendered; the processes cannot be started.
     """
     size = len(source.encode("utf-8", "replace"))
     if size > MAX_SOURCE_BYTES:
@@ -42,12 +51,13 @@ def render_sandboxed(source: str, context: dict[str, Any]) -> str:
             f"the chat template has {size:,} bytes, the limit is {MAX_SOURCE_BYTES:,}"
         )
     input_chars = sum(map(len, _strings(context)))
-    request = {
-        "source": source,
-        "context": context,
-        "max_output": OUTPUT_FACTOR * (input_chars + len(source)) + OUTPUT_EXTRA,
-    }
-    answer = _answer(_run(json.dumps(request).encode("ascii")))
+    max_output = OUTPUT_FACTOR * (input_chars + len(source)) + OUTPUT_EXTRA
+    request = {"source": source, "context": context, "max_output": max_output}
+    try:
+        said = POOL.run(json.dumps(request).encode("ascii"), _JSON_BYTES * max_output + 4096)
+    except LimitError as broken:
+        raise ModelFormatError(f"the chat template is not usable: {broken}") from None
+    answer: dict[str, str] = json.loads(said)
     if "text" in answer:
         text = answer["text"]
         try:
@@ -77,44 +87,3 @@ def _strings(value: Any) -> list[str]:
         elif isinstance(item, list):
             pending.extend(item)
     return found
-
-
-def _run(request: bytes) -> tuple[int, bytes]:
-    # The child ignores PYTHONPATH, so it is told where its two packages are.
-    specs = [importlib.util.find_spec(name) for name in ("jinja2", "markupsafe")]
-    folders = {str(Path(spec.origin).parent.parent) for spec in specs if spec and spec.origin}
-    command = [sys.executable, "-I", "-B", str(_CHILD), *sorted(folders)]
-    try:
-        done = subprocess.run(
-            command,
-            input=request,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"LC_ALL": "C.UTF-8"},
-            cwd="/",
-            timeout=WALL_SECONDS,
-            start_new_session=True,  # Ctrl-C is for this process, which then ends the child
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ModelFormatError(
-            f"the chat template is not usable: it ran longer than {WALL_SECONDS:g} s"
-        ) from None
-    except OSError as error:
-        raise EngineError(f"cannot start the template renderer: {error.strerror}") from None
-    return done.returncode, done.stdout
-
-
-def _answer(result: tuple[int, bytes]) -> dict[str, str]:
-    code, output = result
-    try:
-        answer = json.loads(output)
-    except ValueError:
-        answer = None
-    if code != 0 or not isinstance(answer, dict):
-        # Killed by a limit (SIGXCPU, SIGKILL), or out of memory while it wrote the answer.
-        end = f"signal {-code}" if code < 0 else f"status {code}"
-        raise ModelFormatError(
-            f"the chat template is not usable: it broke its limit of time or memory ({end})"
-        )
-    return answer

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 
 from pyinfer.errors import ModelFormatError, RequestError
-from pyinfer.text import template_child
-from pyinfer.text.template_sandbox import render_sandboxed
+from pyinfer.text import template_sandbox
+from pyinfer.text.sandbox import template_worker
+from pyinfer.text.sandbox.pool import SandboxPool
+from pyinfer.text.template_sandbox import LIMITS, render_sandboxed
 
 CANARY = "pyinfer-canary-value"
 
@@ -89,24 +90,32 @@ def test_escapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert not re.search(r"<class '|<module|mappingproxy|<function", text), payload
 
 
-def test_child_has_no_way_out(tmp_path: Path) -> None:
+def test_the_process_has_no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even with every attribute allowed, the process itself cannot reach files or start others."""
-    script = Path(template_child.__file__).read_text("utf-8")
+    script = Path(template_worker.__file__).read_text("utf-8")
     probe = script.replace(
-        'answer = {"text": _render(request, environment)}',
-        "answer = {\"text\": repr([_try(lambda: open('/etc/passwd')), _try(lambda: open('x', 'w')),"
+        'return {"text": _render(request)}',
+        "return {\"text\": repr([_try(lambda: open('/etc/passwd')), _try(lambda: open('x', 'w')),"
         " _try(lambda: __import__('socket').socket()), __import__('os').environ.get('HOME')])}",
     ).replace(
-        "def main()",
+        "def load()",
         "def _try(call):\n    try:\n        return call()\n"
-        "    except Exception as error:\n        return type(error).__name__\n\n\ndef main()",
+        "    except Exception as error:\n        return type(error).__name__\n\n\ndef load()",
     )
     assert probe.count("_try") == 4
     path = tmp_path / "probe.py"
     path.write_text(probe)
-    with mock.patch("pyinfer.text.template_sandbox._CHILD", path):
-        text = render_sandboxed("", context())
-    assert text == "['OSError', 'OSError', 'OSError', None]"
+    pool = SandboxPool(path, ("jinja2", "markupsafe"), LIMITS, 1, 1)
+    monkeypatch.setattr(template_sandbox, "POOL", pool)
+    assert render_sandboxed("", context()) == "['OSError', 'OSError', 'OSError', None]"
+
+
+def test_templates_leave_nothing_behind() -> None:
+    source = "{% set x = namespace(n=1) %}{{ x.n }}{{ cycler('a', 'b').next() }}"
+    assert [render_sandboxed(source, context()) for _ in range(3)] == ["1a"] * 3
+    with pytest.raises(ModelFormatError):
+        render_sandboxed("{% for i in range(10**9) %}{% endfor %}", context())
+    assert render_sandboxed(source, context()) == "1a"
 
 
 BOMBS = [
@@ -144,9 +153,11 @@ def test_bombs_end_in_an_error(source: str) -> None:
     [
         ("{{ raise_exception('only one system message') }}", RequestError, "only one system"),
         ("{{ undefined_name.attribute }}", RequestError, "cannot render"),
-        ("{{ 1 / 0 }}", RequestError, "ZeroDivision"),
-        ("{% if %}", ModelFormatError, "line 1"),
-        ("{{ ''.__class__.__mro__ }}", ModelFormatError, "not usable"),
+        ("{{ 1 / 0 }}", RequestError, r"messages: ZeroDivisionError \(line 1\)$"),
+        ("a\n{{ messages.x.y }}", RequestError, r"they do not have \(line 2\)$"),
+        ("{{ 'x' + 1 }}", RequestError, r"messages: TypeError \(line 1\)$"),
+        ("{% if %}", ModelFormatError, "line 1 is malformed$"),
+        ("a\n{{ ''.__class__.__mro__ }}", ModelFormatError, r"not allowed \(line 2\)$"),
         ("x" * (256 * 1024 + 1), ModelFormatError, "262,145 bytes"),
         ("{{ '\\ud800' }}", ModelFormatError, "surrogate"),
     ],
