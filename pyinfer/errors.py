@@ -91,11 +91,27 @@ class ContextLengthError(RequestError):
     ----------
     prompt_tokens, context : int
         Both lengths in tokens; 0 where only the message knows them.
+    at_least : bool
+        The prompt was not counted to its end: it may have more tokens.
     """
 
     code = "context_length_exceeded"
     prompt_tokens = 0
     context = 0
+    at_least = False
+
+    @classmethod
+    def of(cls, tokens: int, context: int, *, room: int, at_least: bool) -> ContextLengthError:
+        """An error with both lengths; ``room`` of the context may be the prompt."""
+        # The words are those that clients look for to shorten the prompt or to go elsewhere.
+        error = cls(
+            f"the prompt is too long: it has {'at least ' * at_least}{tokens} tokens and exceeds "
+            f"the context window. This model's maximum context length is {context} tokens"
+            + ("" if room == context else ", of which one is for the answer"),
+            hint="shorten the prompt or load the model with a larger ctx_size",
+        )
+        error.prompt_tokens, error.context, error.at_least = tokens, context, at_least
+        return error
 
 
 class ModelFormatError(PyinferError):

@@ -53,12 +53,4 @@ class EngineLimits:
         limit = self.of(request)
         room = limit if request.params.max_tokens == 0 else limit - 1
         if len(tokens) > room:
-            # The words are those that clients look for to shorten the prompt or to go elsewhere.
-            error = ContextLengthError(
-                f"the prompt is too long: it has {len(tokens)} tokens and exceeds the context "
-                f"window. This model's maximum context length is {limit} tokens"
-                + ("" if room == limit else ", of which one is for the answer"),
-                hint="shorten the prompt or load the model with a larger ctx_size",
-            )
-            error.prompt_tokens, error.context = len(tokens), limit
-            raise error
+            raise ContextLengthError.of(len(tokens), limit, room=room, at_least=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyinfer.errors import ContextLengthError
 from pyinfer.requests.spec import GenerateSpec, TextModel, bad_value
 from pyinfer.text.chat_template import ChatPrompt, ChatTemplate
 from pyinfer.text.reasoning import opens_reasoning
+from pyinfer.text.tokenizer import Tokenizer
 from pyinfer.text.tools import ToolPlan
 
 _GUESSES = 4  # renderings of a chat that is cut before the search halves what is left
 
-Render = Callable[[Sequence[Any]], ChatPrompt]
+# From messages and the most tokens that are of use.
+Render = Callable[[Sequence[Any], int], ChatPrompt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,38 +56,41 @@ def build_prompt(
     plan : ToolPlan, optional
         What to do about the tools of the request.
     context : int
-        Most tokens of prompt and answer; looked at only if ``spec.truncate`` is set.
+        Most tokens of prompt and answer. What certainly has more is refused early, or cut if
+        ``spec.truncate`` is set; what has just too many is left to the engine's own check.
 
     Raises
     ------
+    ContextLengthError
+        The prompt is long, and longer than ``context``.
     RequestError, ModelUnsupportedError, ModelFormatError
         Malformed messages or ids, text that is no Unicode, no usable chat template.
     """
     if spec.prompt is not None:
-        return _raw(model, spec.prompt, _room(spec, context) if spec.truncate else None)
+        room = _room(spec, context) if spec.truncate else None
+        if room is not None and isinstance(spec.prompt, str):
+            return _last(model.text, spec.prompt, room)
+        return _raw(model, spec.prompt, context, room)
     template = model.chat_template
     messages = model.preset.conversation(spec.messages or [])
     if not messages:
         raise bad_value("messages", "there are no messages")
     render = _renderer(template, spec, plan)
     if not spec.truncate:
-        return _prompt(render(messages))
-    return _fitting(render, messages, _room(spec, context))
+        return _prompt(render(messages, context))
+    return _fitting(render, messages, _room(spec, context), context)
 
 
-def _renderer(
-    template: ChatTemplate, spec: GenerateSpec, plan: ToolPlan | None
-) -> Callable[[Sequence[Any]], ChatPrompt]:
+def _renderer(template: ChatTemplate, spec: GenerateSpec, plan: ToolPlan | None) -> Render:
     tools = None if plan is None else plan.template_tools
+    think, variables = spec.think, spec.template_variables
 
-    def render(messages: Sequence[Any]) -> ChatPrompt:
+    def render(messages: Sequence[Any], limit: int) -> ChatPrompt:
         if plan is not None:
             messages = plan.messages(messages)
         if spec.continue_final_message:
-            return template.continuation(messages, spec.think, tools, spec.template_variables)
-        return template.prompt(
-            messages, spec.add_generation_prompt, spec.think, tools, spec.template_variables
-        )
+            return template.continuation(messages, think, tools, variables, limit)
+        return template.prompt(messages, spec.add_generation_prompt, think, tools, variables, limit)
 
     return render
 
@@ -100,31 +107,46 @@ def _room(spec: GenerateSpec, context: int) -> int:
     return max(1, context - max(1, answer))
 
 
-def _fitting(render: Render, messages: list[Any], room: int) -> Prompt:
+def _fitting(render: Render, messages: list[Any], room: int, context: int) -> Prompt:
     """Drop as few of the oldest messages as needed; system messages and the last one stay."""
-    whole = render(messages)
-    if len(whole.token_ids) <= room:
-        return _prompt(whole)
+    best, length = _within(render, messages, context)
+    if best is not None and length <= room:
+        return _prompt(best)
     movable = [n for n, message in enumerate(messages[:-1]) if not _is_system(message)]
-    share = len(whole.token_ids) / max(1, len(whole.text))
+    text = sum(map(_length, messages)) if best is None else len(best.text)
+    share = length / max(1, text)
     sizes = [share * _length(messages[n]) for n in movable]
     low, high = 1, len(movable)  # the fewest that suffice, if any number does
-    best, dropped = whole, 0
-    count, over = 0, len(whole.token_ids) - room
-    tries = 0
+    dropped = count = tries = 0
+    over = length - room
     while low <= high:
         # A rendering is costly: go where the sizes say, and halve what is left if they mislead.
         count = _step(sizes, count, over) if tries < _GUESSES else (low + high) // 2
         count = min(max(count, low), high)
         tries += 1
         gone = set(movable[:count])
-        chat = render([message for n, message in enumerate(messages) if n not in gone])
-        over = len(chat.token_ids) - room
-        if over <= 0:
+        left = [message for n, message in enumerate(messages) if n not in gone]
+        chat, tokens = _within(render, left, room)
+        over = tokens - room
+        if chat is not None and over <= 0:
             best, dropped, high = chat, count, count - 1
         else:
             low = count + 1
-    return _prompt(best, dropped, len(whole.token_ids) - len(best.token_ids))
+    if best is None:
+        raise ContextLengthError.of(length, context, room=context, at_least=True)
+    return _prompt(best, dropped, length - len(best.token_ids))
+
+
+def _within(render: Render, messages: list[Any], limit: int) -> tuple[ChatPrompt | None, int]:
+    """The prompt unless it is long and has more than ``limit`` tokens, and how many it has.
+
+    At least so many, if it is not there.
+    """
+    try:
+        chat = render(messages, limit)
+    except ContextLengthError as error:
+        return None, error.prompt_tokens
+    return chat, len(chat.token_ids)
 
 
 def _length(message: Any) -> int:
@@ -149,22 +171,39 @@ def _is_system(message: Any) -> bool:
     return isinstance(message, dict) and message.get("role") in ("system", "developer")
 
 
-def _raw(model: TextModel, prompt: str | npt.ArrayLike, room: int | None) -> Prompt:
+def _raw(model: TextModel, prompt: str | npt.ArrayLike, context: int, room: int | None) -> Prompt:
     if isinstance(prompt, str):
         if not prompt:
             raise bad_value("prompt", "the prompt is empty")
-        tokens = model.text.encode(prompt, add_special=True)
-        text = prompt
-    else:
-        tokens = token_ids(prompt, model.info.config.vocab_size).tolist()
-        text = ""
+        tokens = model.text.encode(prompt, add_special=True, limit=context)
+        return Prompt(prompt, tokens, opens_reasoning(model.text, tokens))
+    tokens = token_ids(prompt, model.info.config.vocab_size).tolist()
     cut = 0
     if room is not None and len(tokens) > room:
         begin = tokens[:1] if model.tokenizer and tokens[0] == model.tokenizer.bos_id else []
         cut = len(tokens) - room
         tokens = begin + tokens[cut + len(begin) :]
     inside = model.tokenizer is not None and opens_reasoning(model.tokenizer, tokens)
-    return Prompt(text, tokens, inside, 0, cut)
+    return Prompt("", tokens, inside, 0, cut)
+
+
+def _last(tokenizer: Tokenizer, text: str, room: int) -> Prompt:
+    """The end of a text, and its BOS; the memory does not grow with the text."""
+    if not text:
+        raise bad_value("prompt", "the prompt is empty")
+    tail: deque[int] = deque(maxlen=room)
+    begin: list[int] = []
+    count = 0
+    for ids in tokenizer.encode_pieces(text, add_special=True):
+        if not count and ids[:1] == [tokenizer.bos_id]:
+            begin = ids[:1]
+        tail.extend(ids)
+        count += len(ids)
+    tokens = list(tail)
+    if count > room:
+        tokens[: len(begin)] = begin
+    cut = count - len(tokens)
+    return Prompt(text, tokens, opens_reasoning(tokenizer, tokens), 0, cut)
 
 
 def token_ids(ids: npt.ArrayLike, vocabulary: int, param: str = "prompt") -> npt.NDArray[np.int32]:

@@ -20,6 +20,7 @@ from pyinfer.errors import CancelledError, RequestError
 from pyinfer.requests.prompts import token_ids
 from pyinfer.requests.spec import ServedModel, bad_value
 from pyinfer.serving.engine_process import EngineProcess
+from pyinfer.text.tokenizer import Tokenizer
 
 MAX_INPUTS = 2048
 
@@ -58,7 +59,7 @@ def embedding_requests(
     room = limits.context if context is None else min(context, limits.context)
     requests = []
     for item in inputs:
-        given = served.tokenizer.encode(item, add_special=True) if isinstance(item, str) else item
+        given = _encode(served.tokenizer, item, room, truncate) if isinstance(item, str) else item
         tokens = token_ids(given, limits.vocabulary, "input")
         request = Request(
             request_id=0,
@@ -75,6 +76,21 @@ def embedding_requests(
             raise
         requests.append(request)
     return requests
+
+
+def _encode(tokenizer: Tokenizer, text: str, room: int, truncate: bool) -> list[int]:
+    if not truncate:
+        try:
+            return tokenizer.encode(text, add_special=True, limit=room)
+        except RequestError as error:
+            error.param = "input"
+            raise
+    ids: list[int] = []
+    for more in tokenizer.encode_pieces(text, add_special=True):
+        ids += more
+        if len(ids) >= room:
+            break
+    return ids
 
 
 async def run_embeddings(process: EngineProcess, requests: list[Request]) -> tuple[Vectors, int]:

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -28,12 +27,11 @@ from pyinfer.serving.model_manager import ModelManager
 from pyinfer.serving.running_answer import Answer
 from pyinfer.serving.settings import ServerSettings
 from pyinfer.serving.state import RequestRecord, RunningModel, ServiceStats, SlotState
+from pyinfer.serving.text_threads import TextThreads
 from pyinfer.store.resolve import ResolvedModel
 
 log = logging.getLogger("pyinfer.server")
 
-#: Threads that render and tokenise.
-TEXT_THREADS = 4
 #: Below it the R1 distills tend to repeat themselves, as their model cards say.
 COLD = 0.3
 
@@ -55,10 +53,10 @@ class Service:
 
     def __init__(self, settings: ServerSettings | None = None) -> None:
         self.settings = settings or ServerSettings()
-        self._threads = ThreadPoolExecutor(TEXT_THREADS, "pyinfer-text")
+        self.threads = TextThreads()
         self._step_callbacks: list[Callable[[list[int]], None]] = []
         self._finish_callbacks: list[Finish] = []
-        self.models = ModelManager(self.settings, self._threads, on_steps=self._stepped)
+        self.models = ModelManager(self.settings, self.threads.short, on_steps=self._stepped)
         self._grammars = GrammarGate()
         self._admission = Admission(self.settings.parallel, self.settings.max_queue)
         self._answers: set[Answer] = set()
@@ -116,7 +114,7 @@ class Service:
         for answer in list(self._answers):
             answer.fail(UnavailableError("the server is shutting down"))
         await self.models.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.threads.close()
 
     async def generate(self, spec: GenerateSpec) -> Answer:
         """Start a request; everything that can be refused is refused before this returns.
@@ -231,7 +229,7 @@ class Service:
             work = partial(
                 embedding_requests, served, inputs, ready.limits, truncate=truncate, context=context
             )
-            requests = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            requests = await self.threads.run(inputs, work)
             places = await gate.enter(len(requests), self.settings.queue_timeout)
             self._waiting -= 1
             waiting = False
@@ -288,7 +286,7 @@ class Service:
         ready = lease.model.ready
         assert ready is not None
         work = partial(prepare, lease.served, spec, ready.limits, grammar_checked=True)
-        prepared = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        prepared = await self.threads.run((spec.messages, spec.prompt, spec.tools), work)
         await self._grammars.check(prepared)
         return prepared
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyinfer.errors import ModelUnsupportedError, RequestError
+from pyinfer.errors import ContextLengthError, ModelUnsupportedError, RequestError
 from pyinfer.text.control_guard import ControlGuard
 from pyinfer.text.messages import begun_answer, normalize_messages
 from pyinfer.text.r1_format import format_r1, recognise_r1
@@ -123,6 +123,7 @@ class ChatTemplate:
         think: bool | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         variables: Mapping[str, bool] | None = None,
+        limit: int | None = None,
     ) -> ChatPrompt:
         """Render a conversation and encode it.
 
@@ -140,11 +141,13 @@ class ChatTemplate:
             Function descriptions; the R1 templates do not use them.
         variables : mapping of str to bool, optional
             Further switches for the template.
+        limit : int, optional
+            Of no use beyond so many tokens; as in :meth:`Tokenizer.encode`.
 
         Raises
         ------
-        RequestError
-            Malformed messages or options, or the template refuses them.
+        RequestError, ContextLengthError
+            Malformed messages or options, or the template refuses them; more than ``limit``.
         ModelFormatError
             The template is not usable.
         """
@@ -152,7 +155,8 @@ class ChatTemplate:
         guard = ControlGuard(tokenizer.added_tokens, self.source)
         text = self._render(guard, messages, add_generation_prompt, think, tools, variables)
         inside = add_generation_prompt and text.rstrip().endswith(OPEN_TAG)
-        return ChatPrompt(guard.restore(text), encode_guarded(tokenizer, guard, text), inside)
+        ids = encode_guarded(tokenizer, guard, text, limit)
+        return ChatPrompt(guard.restore(text), ids, inside)
 
     def continuation(
         self,
@@ -160,6 +164,7 @@ class ChatTemplate:
         think: bool | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         variables: Mapping[str, bool] | None = None,
+        limit: int | None = None,
     ) -> ChatPrompt:
         """Render a conversation whose last message, an answer that goes on, stays open.
 
@@ -185,7 +190,8 @@ class ChatTemplate:
             if content:
                 text = f"{text.removesuffix(chr(10))}\n{CLOSE_TAG}\n\n"
         text += guard.protect(content)
-        return ChatPrompt(guard.restore(text), encode_guarded(tokenizer, guard, text), inside)
+        ids = encode_guarded(tokenizer, guard, text, limit)
+        return ChatPrompt(guard.restore(text), ids, inside)
 
     def _render(
         self,
@@ -241,24 +247,37 @@ class ChatTemplate:
         }
 
 
-def encode_guarded(tokenizer: Tokenizer, guard: ControlGuard, text: str) -> list[int]:
+def encode_guarded(
+    tokenizer: Tokenizer, guard: ControlGuard, text: str, limit: int | None = None
+) -> list[int]:
     """Encode rendered ``text``; what the guard stands for becomes ordinary tokens.
 
-    The template writes BOS itself, so none is added; a doubled one is reduced to one.
+    The template writes BOS itself, so none is added; a doubled one is reduced to one. For ``limit``
+    see :meth:`Tokenizer.encode`.
     """
-    if guard.active or tokenizer.matches_normalized:
-        ids: list[int] = []
+    if not (guard.active or tokenizer.matches_normalized):
+        ids = tokenizer.encode(text, limit=limit)
+    else:
+        ids = []
+        bounded = limit is not None
+        long = tokenizer.check_length(guard.restore(text), limit)
+
+        def take(part: str) -> None:
+            part = guard.restore(part)
+            for more in tokenizer.encode_pieces(part, parse_special=False, bounded=bounded):
+                ids.extend(more)
+                if long and limit is not None and len(ids) > limit:
+                    raise ContextLengthError.of(len(ids), limit, room=limit, at_least=True)
+
         done = 0
-        for token_id, start, end in tokenizer.control_spans(text):
+        for token_id, start, end in tokenizer.control_spans(text, bounded=bounded):
             # After Unicode normalization, content could match what is not spelled like the token.
             if text[start:end].strip() != tokenizer.token_text(token_id).strip():
                 continue
-            ids += tokenizer.encode(guard.restore(text[done:start]), parse_special=False)
+            take(text[done:start])
             ids.append(token_id)
             done = end
-        ids += tokenizer.encode(guard.restore(text[done:]), parse_special=False)
-    else:
-        ids = tokenizer.encode(text)
+        take(text[done:])
     while len(ids) > 1 and ids[0] == ids[1] == tokenizer.bos_id:
         del ids[0]
     return ids

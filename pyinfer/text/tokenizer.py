@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from tokenizers import Tokenizer as Backend
 
-from pyinfer.errors import RequestError
+from pyinfer.errors import ContextLengthError, RequestError
 from pyinfer.text.byte_alphabet import piece_to_bytes
 from pyinfer.text.folder_tokenizer import read_folder
 from pyinfer.text.gguf_tokenizer import read_gguf
 from pyinfer.text.tags import ALL_TAGS, Tag
+from pyinfer.text.text_cuts import find_cut, pieces
+from pyinfer.text.token_bound import TokenBound
 from pyinfer.text.vocabulary import TokenizerParts
+
+#: Texts up to this size are counted to their end also when they do not fit.
+EXACT_CHARS = 1 << 20
+#: A longer text without a place to cut is refused where a limit is set: it would take gigabytes.
+MAX_WORD_BYTES = 4 << 20
+#: Below it the other threads can wait for the interpreter's lock, which the plain call holds.
+_SHORT_CHARS = 2048
 
 
 class Tokenizer:
@@ -22,7 +32,8 @@ class Tokenizer:
 
     Made by :meth:`from_folder` or :meth:`from_gguf`; for the 152k vocabulary of Qwen2 that takes
     about half a second. Instances do not change and may be used from several threads at once;
-    encoding runs outside the global interpreter lock.
+    encoding long texts runs outside the global interpreter lock, in pieces of bounded size where
+    the rule that splits words is a known one.
 
     Attributes
     ----------
@@ -78,6 +89,8 @@ class Tokenizer:
         self._ordinary.pre_tokenizer = parts.backend.pre_tokenizer
         #: Belongs to :mod:`pyinfer.text.grammar_matcher`, which makes it for the first grammar.
         self.grammar_compiler: object = None
+        self._cut = find_cut(parts.backend, vocabulary.added)
+        self._takes_spaces = any(piece.lstrip or piece.rstrip for piece in vocabulary.added)
         self._bytes: list[bytes | str] = [b""] * self.n_tokens
         for piece, token_id in vocabulary.pieces.items():
             self._bytes[token_id] = piece
@@ -108,7 +121,13 @@ class Tokenizer:
         """
         return cls(read_gguf(metadata))
 
-    def encode(self, text: str, add_special: bool = False, parse_special: bool = True) -> list[int]:
+    def encode(
+        self,
+        text: str,
+        add_special: bool = False,
+        parse_special: bool = True,
+        limit: int | None = None,
+    ) -> list[int]:
         """Return the token ids of ``text``.
 
         Parameters
@@ -120,34 +139,129 @@ class Tokenizer:
         parse_special : bool
             Read strings such as ``<think>`` as their tokens. False takes them as plain text: use
             it for text of strangers.
+        limit : int, optional
+            A text of more tokens is of no use. One of more than a mebi of characters is refused as
+            soon as that is certain, mostly before it is tokenized; shorter ones are counted to
+            their end, and returned.
 
         Raises
         ------
         RequestError
-            ``text`` is not a string, or has a lone surrogate.
+            ``text`` is not a string, or has a lone surrogate, or there is a limit and the text is
+            one word of more than 4 MiB.
+        ContextLengthError
+            The text has more tokens than ``limit``; ``at_least`` is set.
         """
-        backend = self._full if parse_special else self._ordinary
-        ids: list[int] = self._run(backend, text).ids
-        if add_special and self.add_bos and self.bos_id is not None:
-            first = next((n for n, i in enumerate(ids) if i != self.bos_id), len(ids))
-            if first != 1:
-                ids[:first] = [self.bos_id]
+        ids: list[int] = []
+        long = self.check_length(text, limit, add_special)
+        for part in self.encode_pieces(text, add_special, parse_special, bounded=limit is not None):
+            ids += part
+            if long and limit is not None and len(ids) > limit:
+                raise ContextLengthError.of(len(ids), limit, room=limit, at_least=True)
         return ids
+
+    def encode_pieces(
+        self,
+        text: str,
+        add_special: bool = False,
+        parse_special: bool = True,
+        *,
+        bounded: bool = True,
+    ) -> Iterator[list[int]]:
+        """The ids of :meth:`encode`, piece by piece, in memory that does not grow with the text.
+
+        With ``bounded``, one word of more than 4 MiB is refused; other errors as there.
+        """
+        if not isinstance(text, str):
+            raise RequestError(f"text must be a string, found {type(text).__name__}")
+        backend = self._full if parse_special else self._ordinary
+        begins = add_special and self.add_bos and self.bos_id is not None
+        if begins:
+            yield [self.bos_id]  # type: ignore[list-item]
+        for piece in pieces(text, self._cut):
+            if bounded:
+                _check_word(piece)
+            ids: list[int] = self._run(backend, piece).ids
+            if begins:
+                first = next((n for n, i in enumerate(ids) if i != self.bos_id), len(ids))
+                begins = first == len(ids)
+                del ids[:first]
+            yield ids
+
+    def check_words(self, text: str) -> None:
+        """Refuse a text with a word of more than 4 MiB, which takes too much memory.
+
+        Raises
+        ------
+        RequestError
+            With the length of the word.
+        """
+        for piece in pieces(text, self._cut):
+            _check_word(piece)
+
+    def fewest_tokens(self, text: str) -> int:
+        """Tokens that ``text`` has at least, found without tokenizing it.
+
+        Raises
+        ------
+        RequestError
+            The text has a lone surrogate.
+        """
+        try:
+            return self._bound.fewest(text)
+        except UnicodeEncodeError:
+            raise _no_unicode() from None
+
+    @cached_property
+    def _bound(self) -> TokenBound:
+        return TokenBound(self._full, self._bytes, self._takes_spaces)
+
+    def check_length(self, text: str, limit: int | None, add_special: bool = False) -> bool:
+        """Refuse a long text that certainly has more than ``limit`` tokens.
+
+        Returns
+        -------
+        bool
+            Whether the text is one that is counted no further than needed.
+
+        Raises
+        ------
+        ContextLengthError
+            With the least number of tokens that it has.
+        """
+        if limit is None or not isinstance(text, str) or len(text) <= EXACT_CHARS:
+            return False
+        if add_special and self.bos_id is not None:
+            # All of them become one.
+            bos, begin = self.token_text(self.bos_id), 0
+            while bos and text.startswith(bos, begin):
+                begin += len(bos)
+            text = text[begin:]
+        fewest = self.fewest_tokens(text)
+        if fewest > limit:
+            raise ContextLengthError.of(fewest, limit, room=limit, at_least=True)
+        return True
 
     def plain_encoder(self) -> Callable[[str], list[int]]:
         """Return ``encode`` without control tokens as a function that does not hold this object."""
         backend = self._ordinary
         return lambda text: list(backend.encode(text, add_special_tokens=False).ids)
 
-    def control_spans(self, text: str) -> list[tuple[int, int, int]]:
-        """Return (id, start, end) of every added token in ``text``; ends count characters."""
-        found = self._run(self._full, text)
+    def control_spans(self, text: str, *, bounded: bool = False) -> Iterator[tuple[int, int, int]]:
+        """Yield (id, start, end) of every added token in ``text``; ends count characters.
+
+        For ``bounded`` see :meth:`encode_pieces`.
+        """
         added = set(self.added_tokens.values())
-        return [
-            (token_id, start, end)
-            for token_id, (start, end) in zip(found.ids, found.offsets, strict=True)
-            if token_id in added
-        ]
+        begin = 0
+        for piece in pieces(text, self._cut):
+            if bounded:
+                _check_word(piece)
+            found = self._run(self._full, piece, offsets=True)
+            for token_id, (start, end) in zip(found.ids, found.offsets, strict=True):
+                if token_id in added:
+                    yield token_id, begin + start, begin + end
+            begin += len(piece)
 
     def decode(self, ids: Iterable[int], skip_special: bool = False) -> str:
         """Return the text of ``ids``; bytes that are no UTF-8 become U+FFFD.
@@ -188,10 +302,26 @@ class Tokenizer:
         """Return one token as text, ``""`` for None. For names such as BOS."""
         return "" if token_id is None else self.token_bytes(token_id).decode("utf-8", "replace")
 
-    def _run(self, backend: Backend, text: str) -> Any:
-        if not isinstance(text, str):
-            raise RequestError(f"text must be a string, found {type(text).__name__}")
+    def _run(self, backend: Backend, text: str, offsets: bool = False) -> Any:
         try:
-            return backend.encode(text, add_special_tokens=False)
+            if len(text) <= _SHORT_CHARS:
+                return backend.encode(text, add_special_tokens=False)
+            run = backend.encode_batch if offsets else backend.encode_batch_fast
+            return run([text], add_special_tokens=False)[0]
         except TypeError:
-            raise RequestError("the text has a lone surrogate, which is not Unicode text") from None
+            raise _no_unicode() from None
+
+
+def _check_word(piece: str) -> None:
+    if 4 * len(piece) <= MAX_WORD_BYTES:
+        return
+    size = len(piece.encode("utf-8", "surrogatepass"))
+    if size > MAX_WORD_BYTES:
+        raise RequestError(
+            f"{size} bytes of the text are one word, the limit is {MAX_WORD_BYTES}",
+            hint="put spaces between words",
+        )
+
+
+def _no_unicode() -> RequestError:
+    return RequestError("the text has a lone surrogate, which is not Unicode text")

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pyinfer import SamplingParams
 from pyinfer.config import GenerationDefaults
 from pyinfer.engine.limits import EngineLimits
+from pyinfer.errors import ContextLengthError, RequestError
 from pyinfer.loading import DEMO_FOLDER, read_tokenizer
 from pyinfer.model_info import ModelInfo
 from pyinfer.requests.prepare import prepare, sampling_params
 from pyinfer.requests.preset import Preset
 from pyinfer.requests.prompts import build_prompt
 from pyinfer.requests.spec import GenerateSpec, ServedModel
+from pyinfer.serving.embeddings import embedding_requests
 from pyinfer.store.details import read_details
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.tags import OPEN_TAG
+from pyinfer.text.tokenizer import Tokenizer
 
 LIMITS = EngineLimits(512, 512, 2048)
 
@@ -112,6 +116,72 @@ def test_raw_prompts_lose_their_beginning(served: ServedModel) -> None:
     assert len(cut.token_ids) == 75
     assert cut.token_ids == ids[:1] + ids[-74:]
     assert cut.truncated_tokens == len(ids) - 75
+
+
+def test_raw_texts_lose_their_beginning(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "one two three " * 100
+    ids = served.tokenizer.encode(text, add_special=True)
+    for room in (75, len(ids) - 1, len(ids), len(ids) + 1):
+        spec = GenerateSpec(prompt=text, truncate=True, params=SamplingParams(max_tokens=1))
+        cut = build_prompt(served, spec, room + 1)
+        dropped = max(0, len(ids) - room)
+        assert cut.token_ids == ids[:1] + ids[1 + dropped :]
+        assert cut.truncated_tokens == dropped
+    with pytest.raises(RequestError, match="empty"):
+        build_prompt(served, GenerateSpec(prompt="", truncate=True), 100)
+
+
+@pytest.mark.parametrize("content", ["plain words ", "words </think> words "])
+def test_long_prompts_are_refused_before_they_are_tokenized(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("the text was tokenized")
+
+    monkeypatch.setattr(Tokenizer, "_run", refuse)
+    text = content * (1 << 17)
+    user = {"role": "user", "content": text}
+    for spec in (
+        GenerateSpec(prompt=text),
+        GenerateSpec(messages=[user]),
+        GenerateSpec(messages=[user, {"role": "assistant", "content": "I"}],
+                     continue_final_message=True),
+        GenerateSpec(messages=[user, user], truncate=True),
+    ):  # fmt: skip
+        with pytest.raises(ContextLengthError, match="at least") as caught:
+            prepare(served, spec, LIMITS)
+        assert caught.value.context == 2048
+        assert caught.value.prompt_tokens > 10_000
+    with pytest.raises(ContextLengthError, match="at least"):
+        embedding_requests(served, [text], LIMITS, truncate=False, context=None)
+
+
+def test_long_messages_are_dropped_as_short_ones_are(served: ServedModel) -> None:
+    long = {"role": "user", "content": "words of no use " * (1 << 17)}
+    last = {"role": "user", "content": "the last question"}
+    cut = build_prompt(served, GenerateSpec(messages=[long, long, last], truncate=True), 200)
+    assert cut.token_ids == build_prompt(served, GenerateSpec(messages=[last]), 200).token_ids
+    assert cut.truncated_messages == 2
+    assert cut.truncated_tokens > 10_000
+
+
+def test_long_inputs_are_embedded_up_to_the_context(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "words, many words " * (1 << 16)
+    run, read = Tokenizer._run, []
+
+    def counting(self: Tokenizer, backend: Any, text: str, offsets: bool = False) -> Any:
+        read.append(len(text))
+        return run(self, backend, text, offsets)
+
+    monkeypatch.setattr(Tokenizer, "_run", counting)
+    (request,) = embedding_requests(served, [text], LIMITS, truncate=True, context=100)
+    assert sum(read) < 50_000
+    ids = served.tokenizer.encode(text[:1000], add_special=True)
+    assert request.tokens.tolist() == ids[:100]
 
 
 def test_continuing_an_answer(served: ServedModel) -> None:

@@ -119,8 +119,9 @@ def error_body(error: PyinferError, dialect: Dialect) -> dict[str, Any]:
         body |= {"n_prompt_tokens": error.prompt_tokens, "n_ctx": error.context}
         if dialect == "llama":
             body["type"] = "exceed_context_size_error"
+            tokens = f"{'at least ' * error.at_least}{error.prompt_tokens}"
             body["message"] = (
-                f"request ({error.prompt_tokens} tokens) exceeds the available context size "
+                f"request ({tokens} tokens) exceeds the available context size "
                 f"({error.context} tokens), try increasing it"
             )
     return {"error": body}

@@ -43,7 +43,7 @@ async def complete(request: Request, body: CompletionBody) -> Response:
         return [_spec(request, body, model, prompt) for prompt in prompts]
 
     several = len(prompts) > 1 or body.n_cmpl > 1
-    return await answer(request, body, await asyncio.to_thread(specs), several)
+    return await answer(request, body, await service.threads.run(prompts, specs), several)
 
 
 async def answer(
@@ -68,11 +68,12 @@ async def answer(
 def _spec(
     request: Request, body: CompletionBody, model: ServedModel, prompt: PromptText
 ) -> GenerateSpec:
-    if not isinstance(prompt, str):
-        prompt = list(prompt_ids(model.tokenizer, prompt, add_special=True))
-        if not prompt:
-            raise bad_value("prompt", "the prompt has no tokens")
-    return make_spec(request, body, model, prompt)  # type: ignore[arg-type]
+    if isinstance(prompt, str):
+        return make_spec(request, body, model, prompt)
+    ids = prompt_ids(model.tokenizer, prompt, add_special=True, limit=model.context)
+    if not ids:
+        raise bad_value("prompt", "the prompt has no tokens")
+    return make_spec(request, body, model, ids)
 
 
 def make_spec(

@@ -37,24 +37,32 @@ def _is_one(prompt: list[int | str] | list[PromptText]) -> TypeGuard[list[int | 
 
 
 def prompt_ids(
-    tokenizer: Tokenizer, prompt: PromptText, add_special: bool, parse_special: bool = True
+    tokenizer: Tokenizer, prompt: PromptText, add_special: bool, limit: int
 ) -> list[int]:
-    """Token ids of a text or of a mixture; BOS comes only before a text at the beginning."""
+    """Token ids of a text or of a mixture; BOS comes only before a text at the beginning.
+
+    Raises
+    ------
+    ContextLengthError
+        A text is long, and has more than ``limit`` tokens.
+    """
     parts = [prompt] if isinstance(prompt, str) else prompt
     ids: list[int] = []
     for number, part in enumerate(parts):
         if isinstance(part, str):
-            ids += tokenizer.encode(part, add_special and number == 0, parse_special)
+            ids += tokenizer.encode(part, add_special and number == 0, limit=limit)
         else:
             ids.append(part)
     return ids
 
 
-def infill_ids(tokenizer: Tokenizer, body: InfillBody) -> list[int]:
+def infill_ids(tokenizer: Tokenizer, body: InfillBody, limit: int) -> list[int]:
     """The prompt that asks a model for what stands between a prefix and a suffix.
 
     Raises
     ------
+    ContextLengthError
+        A text is long, and has more than ``limit`` tokens.
     NotServedError
         The model has no tokens for it.
     """
@@ -63,19 +71,23 @@ def infill_ids(tokenizer: Tokenizer, body: InfillBody) -> list[int]:
         raise NotServedError("this model was not made to fill in text")
     prefix, suffix, middle = (tokens[name] for name in _FIM)
     ids: list[int] = []
+
+    def plain(text: str) -> list[int]:
+        return tokenizer.encode(text, parse_special=False, limit=limit)
+
     if body.input_extra and _FILE in tokens:
         if _REPOSITORY in tokens:
-            ids += [tokens[_REPOSITORY], *tokenizer.encode("project\n", parse_special=False)]
+            ids += [tokens[_REPOSITORY], *plain("project\n")]
         for file in body.input_extra:
             text = f"{file.filename or 'file'}\n{file.text}"
-            ids += [tokens[_FILE], *tokenizer.encode(text, parse_special=False)]
-        ids += [tokens[_FILE], *tokenizer.encode("current\n", parse_special=False)]
+            ids += [tokens[_FILE], *plain(text)]
+        ids += [tokens[_FILE], *plain("current\n")]
     return [
         *ids,
         prefix,
-        *tokenizer.encode(body.input_prefix, parse_special=False),
+        *plain(body.input_prefix),
         suffix,
-        *tokenizer.encode(body.input_suffix, parse_special=False),
+        *plain(body.input_suffix),
         middle,
-        *tokenizer.encode(body.prompt, parse_special=False),
+        *plain(body.prompt),
     ]

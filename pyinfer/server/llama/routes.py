@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from pyinfer.errors import NotServedError, UnavailableError
 from pyinfer.requests.spec import ServedModel, bad_value
@@ -25,8 +26,8 @@ from pyinfer.server.llama.schemas import (
     TemplateBody,
     TokenizeBody,
 )
+from pyinfer.server.llama.tokenize import answer_pieces, check_words
 from pyinfer.serving.service import Service
-from pyinfer.text.tokenizer import Tokenizer
 
 router = APIRouter(tags=["llama-server"])
 
@@ -51,22 +52,22 @@ async def infill(request: Request) -> Response:
     """Fill in what stands between a prefix and a suffix."""
     body = await read_body(request, InfillBody)
     model = await _model(request, body.model)
-    ids = await asyncio.to_thread(infill_ids, model.tokenizer, body)
+    texts = (body.input_prefix, body.input_suffix, body.prompt, [x.text for x in body.input_extra])
+    threads = request.app.state.service.threads
+    ids = await threads.run(texts, infill_ids, model.tokenizer, body, model.context)
     spec = make_spec(request, body, model, ids)
     return await answer(request, body, [spec], body.n_cmpl > 1)
 
 
 @router.post("/tokenize", openapi_extra=describe_body(TokenizeBody), responses=_MODEL_ERRORS)
-async def tokenize(request: Request) -> dict[str, Any]:
+async def tokenize(request: Request) -> Response:
     """Token ids of a text, on demand with their pieces."""
     body = await read_body(request, TokenizeBody)
     tokenizer = (await _model(request, body.model)).tokenizer
-    ids = await asyncio.to_thread(
-        prompt_ids, tokenizer, body.content, body.add_special, body.parse_special
-    )
-    if not body.with_pieces:
-        return {"tokens": ids}
-    return {"tokens": [{"id": token, "piece": _piece(tokenizer, token)} for token in ids]}
+    threads = request.app.state.service.threads
+    await threads.run(body.content, check_words, tokenizer, body.content)
+    answer = answer_pieces(threads, tokenizer, body)
+    return StreamingResponse(answer, media_type="application/json")
 
 
 @router.post("/detokenize", openapi_extra=describe_body(DetokenizeBody), responses=_MODEL_ERRORS)
@@ -86,7 +87,8 @@ async def apply_template(request: Request) -> dict[str, Any]:
         raise NotServedError("this model has no chat template")
     variables = dict(body.chat_template_kwargs)
     think = variables.pop("enable_thinking", variables.pop("thinking", None))
-    prompt = await asyncio.to_thread(
+    prompt = await request.app.state.service.threads.run(
+        (body.messages, body.tools),
         model.template.render,
         body.messages,
         body.add_generation_prompt,
@@ -103,11 +105,17 @@ async def embedding(request: Request) -> list[dict[str, Any]]:
     body = await read_body(request, EmbeddingBody)
     service: Service = request.app.state.service
     inputs = split_prompts(body.content, "content")
-    tokenizer = (await _model(request, body.model)).tokenizer
-    texts: list[str | list[int]] = [
-        text if isinstance(text, str) else prompt_ids(tokenizer, text, True) for text in inputs
-    ]
-    work = service.embed(body.model, texts, request_id=request.state.request_id)
+    served = await _model(request, body.model)
+
+    def texts() -> list[str | list[int]]:
+        limit = served.context
+        return [
+            text if isinstance(text, str) else prompt_ids(served.tokenizer, text, True, limit)
+            for text in inputs
+        ]
+
+    found = await service.threads.run(inputs, texts)
+    work = service.embed(body.model, found, request_id=request.state.request_id)
     vectors = await unless_disconnected(request, work)
     return [
         {"index": number, "embedding": [vector.tolist()]}
@@ -164,11 +172,3 @@ async def set_lora_adapters(request: Request) -> list[dict[str, Any]]:
     if given:
         raise bad_value("id", "no adapters are loaded")
     return []
-
-
-def _piece(tokenizer: Tokenizer, token: int) -> str | list[int]:
-    data = tokenizer.token_bytes(token)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return list(data)

@@ -21,6 +21,9 @@ FALLBACK: Mapping[str, float | int] = {
     "min_p": 0.05,
 }
 
+#: Characters of a text in ``logit_bias``.
+MAX_BIAS_CHARS = 1024
+
 _ID = re.compile(r"[0-9]{1,9}", re.ASCII)
 #: What older clients send for a random seed.
 _RANDOM_SEED = 0xFFFFFFFF
@@ -154,4 +157,6 @@ def _token_ids(token: object, tokenizer: Tokenizer) -> list[int]:
         return [token]
     if not isinstance(token, str):
         raise bad_value("logit_bias", "a token must be an id or a text")
+    if len(token) > MAX_BIAS_CHARS:
+        raise bad_value("logit_bias", f"a text may have at most {MAX_BIAS_CHARS} characters")
     return tokenizer.encode(token)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -82,7 +82,8 @@ async def _continued(
         raise bad_value("context", f"context must hold token ids below {known}")
     if served.template is None:
         raise bad_value("context", f'"{model}" has no chat template')
-    turn = await asyncio.to_thread(served.template.prompt, messages, think=think)
+    render = partial(served.template.prompt, messages, think=think, limit=served.context)
+    turn = await service.threads.run(messages, render)
     ids = turn.token_ids
     if ids and ids[0] == served.tokenizer.bos_id:
         ids = ids[1:]
