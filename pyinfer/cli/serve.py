@@ -43,7 +43,7 @@ def add_arguments(parser: Parser) -> None:
         "--origins",
         type=_words,
         metavar="LIST",
-        help="web pages that may call, like https://chat.example,http://localhost:*",
+        help="further web pages that may call, like https://chat.example; none: no local ones",
     )
     models = parser.add_argument_group("models")
     models.add_argument(

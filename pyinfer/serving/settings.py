@@ -49,7 +49,7 @@ class ServerSettings:
     grace : float
         Seconds that running requests get when the server ends.
     origins : tuple of str
-        Web origins besides loopback that may call.
+        Web origins that may call besides the local ones; ``none`` shuts those out.
     reasoning_budget : int or None
         For requests that do not say.
     loop_guard : bool

@@ -250,6 +250,26 @@ def test_metrics_have_their_names_whoever_asks(client: httpx2.Client, accept: st
         assert f"\n{name}" in response.text
 
 
+def test_a_base_address_without_its_version(client: httpx2.Client) -> None:
+    asked = {"messages": QUESTION, "max_tokens": 3}
+    answer = client.post("/chat/completions", json=asked).raise_for_status().json()
+    assert answer["object"] == "chat.completion"
+    text = client.post("/completions", json={"prompt": "a", "n_predict": 2}).raise_for_status()
+    assert text.json()["tokens_predicted"] == 2
+    assert client.get("/models").json() == client.get("/v1/models").json()
+    assert client.get("/models/demo").json()["id"] == client.get("/v1/models/demo").json()["id"]
+    vectors = client.post("/embeddings", json={"input": "a"}).raise_for_status().json()
+    assert vectors == client.post("/v1/embeddings", json={"input": "a"}).json()
+    wrong = client.post("/chat/completions", json={"messages": []})
+    assert wrong.status_code == 400
+    assert wrong.json()["error"]["param"] == "messages"
+    lost = client.post("/v1/chat/completion", json=asked)
+    assert lost.status_code == 404
+    assert lost.json()["error"]["message"] == (
+        "nothing is served under /v1/chat/completion. the nearest route is /v1/chat/completions"
+    )
+
+
 def test_a_custom_tool_is_called_with_text(client: httpx2.Client) -> None:
     form = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "[a-c]{3}"}}
     tool = {"type": "custom", "custom": {"name": "write", "format": form}}

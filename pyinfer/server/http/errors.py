@@ -4,7 +4,8 @@ The dialect follows from the path alone, so that also answers given before or wi
 (foreign hosts, missing keys, unknown paths) have the right form:
 
 * below ``/api/``: Ollama, ``{"error": "text"}``
-* below ``/v1/``: OpenAI, ``{"error": {"message", "type", "param", "code"}}``
+* below ``/v1/``: OpenAI, ``{"error": {"message", "type", "param", "code"}}``; also some routes
+  without it (:data:`UNVERSIONED`)
 * everything else: llama-server, ``{"error": {"code", "message", "type"}}``
 
 Bodies never contain absolute paths, tracebacks or the text of foreign exceptions.
@@ -12,6 +13,7 @@ Bodies never contain absolute paths, tracebacks or the text of foreign exception
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Any, Literal
 
@@ -29,6 +31,12 @@ RETRY_AFTER_SECONDS = 1
 
 #: Codes of failures that pass by themselves.
 _PASSING = frozenset({"queue_full", "insufficient_memory", "unavailable", "engine_lost"})
+
+#: Routes of OpenAI's dialect for clients whose base address has no ``/v1``.
+UNVERSIONED = frozenset({"/chat/completions", "/models", "/embeddings"})
+
+# Longest path that a message repeats.
+_MAX_SHOWN = 200
 
 #: Where a dialect's clients expect another status than the one of the class.
 _STATUS: dict[tuple[Dialect, str], int] = {
@@ -80,7 +88,11 @@ def dialect_of(path: str) -> Dialect:
     """
     if path == "/" or path == "/api" or path.startswith("/api/"):
         return "ollama"
-    if (path == "/v1" or path.startswith("/v1/")) and path != "/v1/health":
+    if (
+        path in UNVERSIONED
+        or path.startswith("/models/")
+        or ((path == "/v1" or path.startswith("/v1/")) and path != "/v1/health")
+    ):
         return "openai"
     return "llama"
 
@@ -98,6 +110,8 @@ def public_text(error: PyinferError) -> str:
     >>> public_text(PyinferError("no tensor 'a' in /home/me/models/m.gguf"))
     "no tensor 'a' in m.gguf"
     """
+    if isinstance(error, RouteNotFoundError | MethodNotAllowedError):
+        return str(error)  # its paths are those of the server's own routes
     return _ABSOLUTE_PATH.sub(r"\1", str(error))
 
 
@@ -159,7 +173,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     async def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        response = error_response(_of_status(error.status_code), request.url.path)
+        response = error_response(_of_routing(error, request), request.url.path)
         response.headers.update(error.headers or {})
         return response
 
@@ -185,9 +199,20 @@ def invalid_value(detail: Any) -> RequestError:
     return error
 
 
-def _of_status(status: int) -> PyinferError:
+def _of_routing(error: HTTPException, request: Request) -> PyinferError:
+    path, status = request.scope["path"], error.status_code
     if status == 404:
-        return RouteNotFoundError("there is nothing under this path")
+        shown = path if len(path) <= _MAX_SHOWN else path[: _MAX_SHOWN - 1] + "…"
+        near = difflib.get_close_matches(shown, _routes(request.app), 1, 0.5)
+        hint = f"the nearest route is {near[0]}" if near else "docs/serving.md lists the routes"
+        return RouteNotFoundError(f"nothing is served under {shown}", hint=hint)
     if status == 405:
-        return MethodNotAllowedError("this path does not answer to this method")
+        allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow", "")
+        hint = f"it answers to {allowed}" if allowed else ""
+        return MethodNotAllowedError(f"{path} does not answer to {request.method}", hint=hint)
     return RequestError("bad request") if status < 500 else internal_error()
+
+
+def _routes(app: FastAPI) -> list[str]:
+    """Paths of the documented routes that have no variable part."""
+    return [path for path in app.openapi()["paths"] if "{" not in path]

@@ -2,7 +2,9 @@
 
 A browser sends requests to any address on behalf of any page, and any page can give its own name
 the address of this machine. So a request is refused if it came under a foreign name (Host), from a
-foreign page (Origin, Sec-Fetch-Site), or without a key where keys are set.
+foreign page (Origin, Sec-Fetch-Site), or without a key where keys are set. On a loopback address,
+pages that this machine serves and the shells of desktop applications may call: it is the browser
+that says where a page is from, and a remote page cannot claim these origins.
 """
 
 from __future__ import annotations
@@ -23,11 +25,17 @@ from pyinfer.server.http.settings import HttpSettings, is_loopback
 
 #: Readable without a key: signs of life, the names of the models, the page and its files.
 PUBLIC_PATHS = frozenset(
-    {"/", "/health", "/health/live", "/health/ready", "/v1/health", "/v1/models", "/favicon.ico"}
+    {"/", "/health", "/health/live", "/health/ready", "/v1/health", "/models", "/v1/models"}
+    | {"/favicon.ico"}
 )
 PUBLIC_FOLDERS = ("/page/",)
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+# What pages of this machine and desktop applications (Electron, Tauri, VS Code) call themselves.
+_LOCAL_ORIGIN = re.compile(
+    r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
+    r"|(?:app|tauri|vscode-webview|vscode-file)://[^/\s]*"
+)
 _CORS_METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 _EXPOSED = "X-Request-Id, Retry-After, Warning"
 
@@ -43,7 +51,8 @@ class Security:
 
     def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
         self._app = app
-        self._origins = tuple(origin.lower().rstrip("/") for origin in settings.origins)
+        self._origins = tuple(origin.lower().rstrip("/") for origin in settings.named_origins)
+        self._local_origins = settings.local_origins
         self._names = {"localhost", settings.host.lower().strip("[]")}
         self._names |= {name.lower().strip("[]") for name in settings.hosts}
         self._public_bind = not is_loopback(settings.host)
@@ -57,15 +66,16 @@ class Security:
         headers = Headers(scope=scope)
         try:
             self._check_host(headers, scope["http_version"])
-            foreign = self._check_origin(headers, scope)
-            if foreign and scope["method"] == "OPTIONS":
-                await _preflight(headers)(scope, receive, _with_origin(send, foreign))
-                return
+            if foreign := self._check_origin(headers, scope):
+                send = _with_origin(send, foreign)
+                if scope["method"] == "OPTIONS":
+                    await _preflight(headers)(scope, receive, send)
+                    return
             self._check_key(headers, scope)
         except PyinferError as error:
             await error_response(error, scope["path"])(scope, receive, send)
             return
-        await self._app(scope, receive, _with_origin(send, foreign) if foreign else send)
+        await self._app(scope, receive, send)
 
     def _check_host(self, headers: Headers, version: str) -> None:
         hosts = headers.getlist("host")
@@ -92,15 +102,17 @@ class Security:
         )
 
     def _check_origin(self, headers: Headers, scope: Scope) -> str:
-        """The configured foreign origin of a request; empty for the own page and programs."""
+        """The foreign origin of a request that may call; empty for the own page and programs."""
         origins = headers.getlist("origin")
         if len(origins) > 1:
             raise ForbiddenOriginError("more than one Origin header")
         if origins:
             origin = origins[0].lower()
-            if self._is_configured(origin):
+            own = _authority(origin) == headers.get("host", "").lower()
+            local = self._local_origins and not own and _LOCAL_ORIGIN.fullmatch(origin)
+            if local or self._is_configured(origin):
                 return origins[0]
-            if _authority(origin) != headers.get("host", "").lower():
+            if not own:
                 raise _foreign()
             return ""
         site = headers.get("sec-fetch-site", "none")
@@ -110,10 +122,10 @@ class Security:
 
     def _is_configured(self, origin: str) -> bool:
         return any(
-            pattern == "*" or (pattern != "null" and fnmatchcase(origin, pattern))
-            or origin == pattern
+            # Brackets belong to addresses here, they are no choice of characters.
+            pattern in ("*", origin) or fnmatchcase(origin, pattern.replace("[", "[[]"))
             for pattern in self._origins
-        )  # fmt: skip
+        )
 
     def _check_key(self, headers: Headers, scope: Scope) -> None:
         if not self._keys or _is_public(scope):

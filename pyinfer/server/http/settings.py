@@ -15,6 +15,9 @@ from pyinfer.errors import UsageError
 
 METRIC_FAMILIES = ("vllm", "llamacpp", "pyinfer")
 
+#: Among the origins: pages and applications of this machine may not call either.
+NO_ORIGINS = "none"
+
 _ORIGIN = re.compile(r"\*|null|[a-zA-Z][a-zA-Z0-9+.\-]*://[^\s/?#@]*")
 
 
@@ -32,7 +35,8 @@ class HttpSettings:
         Names besides the address and localhost that requests may use in their Host header.
     origins : tuple of str
         Web origins besides the own one that may call, like ``https://chat.example`` or
-        ``http://localhost:*``; ``*`` is every one.
+        ``https://*.example``; ``*`` is every one. On a loopback address those of local pages and
+        desktop applications may, too, unless ``none`` is among them.
     allow_unauthenticated : bool
         Listen on a public address without keys.
     metrics : tuple of str
@@ -55,6 +59,16 @@ class HttpSettings:
     reasoning_field: str = "reasoning_content"
     reasoning_format: str = "auto"
 
+    @property
+    def named_origins(self) -> tuple[str, ...]:
+        """The origins that were named."""
+        return tuple(origin for origin in self.origins if origin.lower() != NO_ORIGINS)
+
+    @property
+    def local_origins(self) -> bool:
+        """Whether pages and desktop applications of this machine may call."""
+        return is_loopback(self.host) and len(self.named_origins) == len(self.origins)
+
     def check(self) -> None:
         """Refuse settings that cannot be meant.
 
@@ -69,7 +83,7 @@ class HttpSettings:
                 hint="give --api-key or --api-key-file, or --allow-unauthenticated to let "
                 "everybody in",
             )
-        for origin in self.origins:
+        for origin in self.named_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise UsageError(
                     f"{origin!r} is no web origin", hint="write it like https://chat.example"

@@ -33,6 +33,7 @@ def _mirrors_reasoning(request: Request) -> bool:
     return getattr(settings, "reasoning_field", "") == "both"
 
 
+@router.post("/chat/completions", include_in_schema=False)
 @router.post("/v1/chat/completions", openapi_extra=describe_body(ChatBody), responses=_MODEL_ERRORS)
 async def chat(request: Request) -> Response:
     """Continue a conversation."""
@@ -63,6 +64,7 @@ async def complete(request: Request) -> Response:
         return JSONResponse(await unless_disconnected(request, rendered.whole()))
 
 
+@router.post("/embeddings", include_in_schema=False)
 @router.post("/v1/embeddings", openapi_extra=describe_body(EmbeddingBody), responses=_MODEL_ERRORS)
 async def embeddings(request: Request) -> dict[str, Any]:
     """Vectors of texts."""
@@ -72,12 +74,14 @@ async def embeddings(request: Request) -> dict[str, Any]:
     )
 
 
+@router.get("/models", include_in_schema=False)
 @router.get("/v1/models")
 async def list_of_models(request: Request) -> dict[str, Any]:
     """What can be asked for by name."""
     return await models(request.app.state.service)
 
 
+@router.get("/models/{name:path}", include_in_schema=False)
 @router.get("/v1/models/{name:path}", responses=errors(400, 404))
 async def one_model(request: Request, name: str) -> dict[str, Any]:
     """One model."""

@@ -40,6 +40,7 @@ def failing_app() -> FastAPI:
 
     for prefix in ("/api", "/v1", ""):
         app.get(prefix + "/fail/{kind}")(fail)
+        app.get(prefix + "/failures")(fail)
     return app
 
 
@@ -89,6 +90,27 @@ def test_wrong_values_paths_and_methods_have_the_dialect_too() -> None:
         method = asyncio.run(call(app, "POST", f"{prefix}/fail/model"))
         assert (method.status, method.headers["allow"]) == (405, "GET")
         assert isinstance(method.json["error"], str) == (prefix == "/api")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "words"),
+    [
+        ("GET", "/failure", ("/failure", "the nearest route is /failures")),
+        ("GET", "/v1/fai/lures", ("/v1/fai/lures", "the nearest route is /v1/failures")),
+        ("GET", "/zzzzzzzzzzzzzz", ("/zzzzzzzzzzzzzz", "docs/serving.md")),
+        ("GET", "/" + "q" * 5000, ("/qqq", "…")),
+        ("GET", "/a\x1b[2J\nb", (r"/a\x1b[2J b",)),
+        ("POST", "/fail/model", ("/fail/model does not answer to POST", "it answers to GET")),
+    ],
+)
+def test_unknown_paths_are_named_with_the_nearest_route(
+    method: str, path: str, words: tuple[str, ...]
+) -> None:
+    answer = asyncio.run(call(failing_app(), method, path))
+    message = answer.json["error"]["message"]
+    assert len(message) < 400
+    for word in words:
+        assert word in message
 
 
 def test_missing_keys_ask_for_one() -> None:

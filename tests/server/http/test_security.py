@@ -82,6 +82,7 @@ def test_two_hosts_or_none_are_refused() -> None:
     assert exchange.status == 403
 
 
+CLOSED = HttpSettings(origins=("none", "https://chat.example"))
 ORIGINS = HttpSettings(origins=("https://chat.example", "http://localhost:*", "app://*"))
 
 
@@ -91,8 +92,35 @@ ORIGINS = HttpSettings(origins=("https://chat.example", "http://localhost:*", "a
         (LOCAL, {}, 200, None),
         (LOCAL, {"Origin": "http://127.0.0.1:11434"}, 200, None),
         (LOCAL, {"Origin": "https://127.0.0.1:11434"}, 200, None),
-        (LOCAL, {"Origin": "http://127.0.0.1:3000"}, 403, None),
-        (LOCAL, {"Origin": "http://127.0.0.1"}, 403, None),
+        (LOCAL, {"Origin": "http://127.0.0.1:3000"}, 200, "http://127.0.0.1:3000"),
+        (LOCAL, {"Origin": "http://127.0.0.1"}, 200, "http://127.0.0.1"),
+        (LOCAL, {"Origin": "http://localhost:3000"}, 200, "http://localhost:3000"),
+        (LOCAL, {"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"}, 200,
+         "http://localhost:3000"),
+        (LOCAL, {"Origin": "https://localhost"}, 200, "https://localhost"),
+        (LOCAL, {"Origin": "http://[::1]:5173"}, 200, "http://[::1]:5173"),
+        (LOCAL, {"Origin": "app://obsidian.md"}, 200, "app://obsidian.md"),
+        (LOCAL, {"Origin": "tauri://localhost"}, 200, "tauri://localhost"),
+        (LOCAL, {"Origin": "vscode-webview://1ab2"}, 200, "vscode-webview://1ab2"),
+        (LOCAL, {"Origin": "vscode-file://vscode-app"}, 200, "vscode-file://vscode-app"),
+        (LOCAL, {"Origin": "http://localhost.evil.example"}, 403, None),
+        (LOCAL, {"Origin": "http://localhost:3000.evil.example"}, 403, None),
+        (LOCAL, {"Origin": "http://localhost:3000@evil.example"}, 403, None),
+        (LOCAL, {"Origin": "http://evil.localhost:80"}, 403, None),
+        (LOCAL, {"Origin": "http://127.0.0.2:3000"}, 403, None),
+        (LOCAL, {"Origin": "http://192.168.1.5:3000"}, 403, None),
+        (LOCAL, {"Origin": "apps://obsidian.md"}, 403, None),
+        (LOCAL, {"Origin": "chrome-extension://abc"}, 403, None),
+        (LOCAL, {"Origin": "capacitor://localhost"}, 403, None),
+        (LOCAL, {"Origin": "ftp://localhost"}, 403, None),
+        (CLOSED, {"Origin": "http://localhost:3000"}, 403, None),
+        (CLOSED, {"Origin": "app://obsidian.md"}, 403, None),
+        (CLOSED, {"Origin": "https://chat.example"}, 200, "https://chat.example"),
+        (CLOSED, {"Origin": "http://127.0.0.1:11434"}, 200, None),
+        (PUBLIC, {"Origin": "http://localhost:3000"}, 403, None),
+        (PUBLIC, {"Origin": "app://obsidian.md"}, 403, None),
+        (HttpSettings(origins=("http://[2001:db8::1]:*",)), {"Origin": "http://[2001:db8::1]:80"},
+         200, "http://[2001:db8::1]:80"),
         (LOCAL, {"Origin": "https://evil.example"}, 403, None),
         (LOCAL, {"Origin": "null"}, 403, None),
         (LOCAL, {"Origin": "file://"}, 403, None),
@@ -151,12 +179,35 @@ def test_preflights_are_answered_for_configured_pages_only() -> None:
     assert ask(LOCAL, asked, "OPTIONS").status == 403
 
 
+def test_preflights_of_local_pages() -> None:
+    asked = [
+        ("Origin", "http://localhost:3000"),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "content-type"),
+        ("Access-Control-Request-Private-Network", "true"),
+    ]
+    answer = ask(LOCAL, asked, "OPTIONS")
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
+    assert answer.headers["access-control-allow-headers"] == "content-type"
+    assert answer.headers["access-control-allow-private-network"] == "true"
+    assert ask(HttpSettings(origins=("none",)), asked, "OPTIONS").status == 403
+
+
+def test_a_page_can_read_that_its_key_is_wrong() -> None:
+    answer = ask(KEYS, [("Origin", "http://localhost:3000")])
+    assert answer.status == 401
+    assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
+
+
 KEYS = HttpSettings(api_keys=("alpha", "beta"))
 NEEDS_KEY = [
     ("POST", "/api/chat"), ("POST", "/v1/chat/completions"), ("POST", "/completion"),
     ("GET", "/api/tags"), ("GET", "/metrics"), ("GET", "/slots"), ("GET", "/props"),
     ("POST", "/v1/models"), ("DELETE", "/api/delete"), ("GET", "/openapi.json"),
-    ("GET", "/v1/models/demo"), ("GET", "/health/../api/tags"), ("GET", "//"), ("POST", "/"),
+    ("GET", "/v1/models/demo"), ("GET", "/models/demo"),
+    ("POST", "/models"), ("POST", "/chat/completions"), ("POST", "/embeddings"),
+    ("GET", "/health/../api/tags"), ("GET", "//"), ("POST", "/"),
 ]  # fmt: skip
 
 
@@ -186,7 +237,16 @@ def test_keys(method: str, path: str, headers: Headers, allowed: bool) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/health", "/v1/health", "/health/live", "/health/ready", "/v1/models", "/page/app.js"],
+    [
+        "/",
+        "/health",
+        "/v1/health",
+        "/health/live",
+        "/health/ready",
+        "/v1/models",
+        "/models",
+        "/page/app.js",
+    ],
 )
 def test_signs_of_life_and_the_page_need_no_key(path: str) -> None:
     assert ask(KEYS, [], "GET", path).status == 200
