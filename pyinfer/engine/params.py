@@ -70,8 +70,9 @@ class SamplingParams:
     min_tokens : int
         End tokens are not sampled before this many tokens.
     stop : str or sequence of str
-        The answer ends right before the first of these texts; at most 16 of 256 bytes. Without
-        any, those of the model's file.
+        The answer ends right before the first of these texts; at most 16 of 256 bytes. In a
+        conversation they count from the first character behind the reasoning. Without any, those
+        of the model's file.
     stop_token_ids : sequence of int
         Token ids that end the answer, besides the model's own.
     ignore_eos : bool

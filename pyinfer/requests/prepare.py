@@ -68,6 +68,7 @@ def prepare(
         grammar=grammar,
         reasoning_budget=budget,
         starts_in_reasoning=prompt.starts_in_reasoning,
+        stops_in_content=spec.scoped_stops,
         extra_stops=() if plan is None else plan.extra_stops,
         loop_guard=spec.loop_guard,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pyinfer.engine.messages import End, PromptLogprobs, Stats, TokenLogprobs, Tokens
 from pyinfer.requests.answer import (
@@ -57,8 +57,14 @@ class AnswerReader:
         self._detokenizer = None if model.tokenizer is None else Detokenizer(model.tokenizer)
         self._incomplete = False  # the tokens so far end inside a character
         self._matcher = StopMatcher(tuple(params.stop))
-        self._parser = ReasoningParser(inside, model.tokenizer.tags if model.tokenizer else ())
         self._split = spec.split_reasoning
+        # Where stop strings are those of the content, the content is found first, then they.
+        self._scoped = spec.scoped_stops
+        self._parser = ReasoningParser(
+            inside,
+            model.tokenizer.tags if model.tokenizer else (),
+            verbatim=self._scoped and not self._split,
+        )
         self._tools = None if prepared.plan is None else prepared.plan.parser()
         self._end_ids = frozenset((*model.defaults.eos_token_ids, *params.stop_token_ids))
         # The tag stands in the prompt; who wants the text as a whole wants it in the answer.
@@ -109,9 +115,7 @@ class AnswerReader:
     def end(self, event: End) -> list[AnswerEvent]:
         """The last events; an answer that was cancelled is not reported as complete."""
         events: list[AnswerEvent] = []
-        texts = self._matcher.feed(INCOMPLETE) if self._incomplete else []
-        parts = self._sorted([*texts, *self._matcher.flush()])
-        self._add(parts + (self._parser.finish() if self._split else []), events)
+        self._add(self._sorted([INCOMPLETE] if self._incomplete else [], last=True), events)
         if self._tools is not None:
             self._sort(self._tools.finish(), events)
         calls = [] if self._tools is None else self._tools.calls
@@ -144,15 +148,32 @@ class AnswerReader:
         decoded = self._detokenizer.decode(token) if texts is None else next(texts, ([], False))
         pieces, self._incomplete = decoded
         inside = self._parser.in_reasoning
-        parts = self._sorted([text for piece in pieces for text in self._matcher.feed(piece)])
+        parts = self._sorted(pieces)
         if inside or self._parser.in_reasoning:
             self._reasoning_tokens += 1
         return parts
 
-    def _sorted(self, texts: list[str]) -> list[Part]:
-        """Reasoning and content; all of it is content where the two are not to be split."""
-        parts = [part for text in texts for part in self._parser.push(text)]
-        return parts if self._split else [("content", text) for text in texts]
+    def _sorted(self, pieces: Sequence[str], last: bool = False) -> list[Part]:
+        """Reasoning and content up to a stop string; ``last`` gives what is held back, too.
+
+        All of it is content where the two are not to be split.
+        """
+        matcher, parser = self._matcher, self._parser
+        if not self._scoped:
+            texts = [text for piece in pieces for text in matcher.feed(piece)]
+            texts += matcher.flush() if last else []
+            parts = [part for text in texts for part in parser.push(text)]
+            parts += parser.finish() if last else []
+            return parts if self._split else [("content", text) for text in texts]
+        found = [part for piece in pieces for part in parser.push(piece)]
+        found += parser.finish() if last else []
+        parts = []
+        for kind, text in found:
+            if kind == "content":
+                parts += [("content", rest) for rest in matcher.feed(text)]
+            else:
+                parts.append((kind if self._split else "content", text))
+        return parts + ([("content", text) for text in matcher.flush()] if last else [])
 
     @property
     def _holding(self) -> bool:
@@ -160,7 +181,7 @@ class AnswerReader:
         if self._matcher.stopped:
             return False
         held = self._incomplete or self._matcher.holding
-        return held or (self._split and self._parser.holding)
+        return held or ((self._split or self._scoped) and self._parser.holding)
 
     def _drop(self) -> None:
         self._held_ids, self._held_logprobs = [], []

@@ -74,6 +74,9 @@ class GenerateSpec:
         Cut off an answer that repeats itself.
     split_reasoning : bool
         False leaves the reasoning with its tags in the content.
+    stops_in_content : bool, optional
+        Stop strings count from the first character behind the reasoning; None is for conversations
+        only, a raw prompt's whole answer is searched.
     keep_alive : float, optional
         Seconds that the model stays loaded after its last request; negative is for ever, None is
         the server's setting.
@@ -112,6 +115,7 @@ class GenerateSpec:
     reasoning_budget: int | None = None
     loop_guard: bool = False
     split_reasoning: bool = True
+    stops_in_content: bool | None = None
     keep_alive: float | None = None
     progress: bool = False
     prompt_logprobs: int | None = None
@@ -119,6 +123,12 @@ class GenerateSpec:
     priority: int = 0
     deadline_seconds: float | None = None
     request_id: str = ""
+
+    @property
+    def scoped_stops(self) -> bool:
+        """Whether stop strings are looked for in the content only."""
+        given = self.stops_in_content
+        return self.messages is not None if given is None else given
 
     def check(self) -> None:
         """Refuse values that no model could run.

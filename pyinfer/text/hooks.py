@@ -13,6 +13,7 @@ from pyinfer.text.budget import ReasoningWatch
 from pyinfer.text.detokenizer import Decoded, Detokenizer
 from pyinfer.text.grammar import Grammar
 from pyinfer.text.grammar_matcher import GrammarMatcher, compiler_of
+from pyinfer.text.reasoning import ReasoningParser
 from pyinfer.text.stop import StopMatcher
 from pyinfer.text.tokenizer import Tokenizer
 
@@ -33,6 +34,9 @@ class Rules:
         prompt, which then holds an empty reasoning.
     starts_in_reasoning : bool
         The prompt ends with the opening tag.
+    stops_in_content : bool
+        Stop strings count from the first character of the content: those of the reasoning, and the
+        white space behind it, end nothing.
     extra_stops : tuple of str
         Further texts after which the engine stops. They stay part of the answer: whoever asks for
         them (the parser of tool calls) removes them.
@@ -44,6 +48,7 @@ class Rules:
     grammar: Grammar | None = None
     reasoning_budget: int | None = None
     starts_in_reasoning: bool = False
+    stops_in_content: bool = False
     extra_stops: tuple[str, ...] = ()
     loop_guard: bool = False
 
@@ -70,6 +75,8 @@ class RequestHooks:
     tokenizer : Tokenizer
     stops : sequence of str
         As for :class:`~pyinfer.text.stop.StopMatcher`.
+    scope : ReasoningParser or None
+        Finds the content, which alone is searched for stop strings; None is everything.
     ends : collection of int
         Tokens of the content that are stops themselves.
     watch : ReasoningWatch or None
@@ -83,6 +90,7 @@ class RequestHooks:
         self,
         tokenizer: Tokenizer,
         stops: Sequence[str],
+        scope: ReasoningParser | None = None,
         ends: Collection[int] = (),
         watch: ReasoningWatch | None = None,
         grammar: GrammarMatcher | None = None,
@@ -92,6 +100,7 @@ class RequestHooks:
         self._detokenizer = Detokenizer(tokenizer)
         self._decoded: list[Decoded] = []
         self._stops = StopMatcher(stops)
+        self._scope = scope
         self._ends = frozenset(ends)
         self._watch = watch
         self._grammar = grammar
@@ -130,7 +139,12 @@ class RequestHooks:
         decoded = self._detokenizer.decode(token)
         self._decoded.append(decoded)
         for piece in decoded[0]:
-            self._stops.feed(piece)
+            if self._scope is None:
+                self._stops.feed(piece)
+                continue
+            for kind, text in self._scope.push(piece):
+                if kind == "content":
+                    self._stops.feed(text)
         return decoded
 
     def mask(self, out: npt.NDArray[np.uint32]) -> bool:
@@ -180,5 +194,6 @@ def build_hooks(rules: Rules | None, params: _Params, tokenizer: Tokenizer) -> R
     watch = None
     if inside and (limited or grammar is not None or ends):
         watch = ReasoningWatch(tokenizer, inside, rules.reasoning_budget)
+    scope = ReasoningParser(inside, tokenizer.tags) if rules.stops_in_content and stops else None
     stop_at_end = params.ignore_eos or params.min_tokens > 0
-    return RequestHooks(tokenizer, stops, ends, watch, grammar, stop_at_end)
+    return RequestHooks(tokenizer, stops, scope, ends, watch, grammar, stop_at_end)

@@ -30,13 +30,19 @@ class ReasoningParser:
     tokens : collection of str
         Tags that are one token in the vocabulary: they come as :class:`~pyinfer.text.tags.Tag`,
         and what is only spelled like them is text.
+    verbatim : bool
+        Give the tags and the white space beside them, too, as reasoning: the parts together are
+        the whole text.
     """
 
-    def __init__(self, starts_inside: bool, tokens: Collection[str] = ()) -> None:
+    def __init__(
+        self, starts_inside: bool, tokens: Collection[str] = (), verbatim: bool = False
+    ) -> None:
         self._state: Literal["start", "reasoning", "gap", "content"] = (
             "reasoning" if starts_inside else "start"
         )
         self._held = ""
+        self._verbatim = verbatim
         self._spells_open = OPEN_TAG not in tokens
         self._spells_close = CLOSE_TAG not in tokens
 
@@ -58,11 +64,13 @@ class ReasoningParser:
         text = self._held + text
         self._held = ""
         if self._state == "start":
-            text = self._open(text)
+            text = self._open(text, parts)
         if self._state == "reasoning":
             text = self._reason(text, parts)
         if self._state == "gap":
-            text = text.lstrip()
+            body = text.lstrip()
+            self._drop(text[: len(text) - len(body)], parts)
+            text = body
             if text:
                 self._state = "content"
         if self._state == "content" and text:
@@ -79,23 +87,34 @@ class ReasoningParser:
     def _take_tag(self, tag: Tag) -> list[Part]:
         """A token that is a tag: it opens or closes the reasoning, or is text."""
         if self._state == "start" and tag == OPEN_TAG and not self._held.strip():
+            opening: list[Part] = []
+            self._drop(self._held, opening)
+            self._drop(tag, opening)
             self._state, self._held = "reasoning", ""
-            return []
+            return opening
         held = self.finish()
         if self._state != "reasoning":
             self._state = "content"
             return [*held, ("content", tag)]
         if tag == CLOSE_TAG:
             self._state = "gap"
+            self._drop(tag, held)
             return held
         return [*held, ("reasoning", tag)]
 
-    def _open(self, text: str) -> str:
+    def _drop(self, text: str, parts: list[Part]) -> None:
+        """Leave out what is neither reasoning nor content."""
+        if self._verbatim and text:
+            parts.append(("reasoning", text))
+
+    def _open(self, text: str, parts: list[Part]) -> str:
         """Look for the opening tag; return the text left to look at."""
         body = text.lstrip()
         if self._spells_open and body.startswith(OPEN_TAG):
             self._state = "reasoning"
-            return body[len(OPEN_TAG) :]
+            rest = body[len(OPEN_TAG) :]
+            self._drop(text[: len(text) - len(rest)], parts)
+            return rest
         if not body or (self._spells_open and OPEN_TAG.startswith(body)):
             self._held = text
             return ""
@@ -112,6 +131,7 @@ class ReasoningParser:
             before, self._held = text[:cut], text[cut:]
         if before:
             parts.append(("reasoning", before))
+        self._drop(tag, parts)
         return after
 
 

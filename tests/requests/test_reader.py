@@ -83,6 +83,39 @@ def test_pieces_do_not_depend_on_who_decodes(
     assert last.generation.token_ids == ids
 
 
+@pytest.mark.parametrize("decoded", [False, True])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("stop", "content"), [("42", "so "), ("\n\n", "so 42"), ("is 42</think>", "so 42\n\nend")]
+)
+@pytest.mark.parametrize("split", [True, False])
+def test_stop_strings_count_from_the_content_on(
+    model: TextModel, size: int, decoded: bool, stop: str, content: str, split: bool
+) -> None:
+    """The reasoning holds them, and so does the white space behind it."""
+    ids = model.text.encode("it is 42</think>\n\nso 42\n\nend")
+    events = read(model, ids, size, decoded, stop, split_reasoning=split)
+    found = joined(events)
+    if split:
+        assert found == {"reasoning": "it is 42", "content": content}
+    else:
+        assert found["content"] == f"<think>\nit is 42</think>\n\n{content}"
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert last.generation.stop == (None if "think" in stop else stop)
+    assert last.generation.text == found["content"]
+
+
+def test_stop_strings_of_raw_prompts_count_everywhere(model: TextModel) -> None:
+    limits = EngineLimits(model.info.config.vocab_size, model.text.n_tokens, 2048)
+    params = SamplingParams(stop="42")
+    for prompt in ("a", "a<think>\n"):
+        reader = AnswerReader(prepare(model, GenerateSpec(prompt=prompt, params=params), limits))
+        ids = model.text.encode("it is 42</think>\n\nso 42")
+        events = reader.tokens(Tokens(1, ids, None)) + reader.end(End(1, "stop", "hook", STATS))
+        assert "".join(event.text for event in events if isinstance(event, Chunk)) == "it is "
+
+
 def test_text_that_travels_is_not_decoded_again(
     model: TextModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

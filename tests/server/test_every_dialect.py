@@ -151,6 +151,59 @@ def test_six_stop_strings_and_no_limit(
     assert not any(stop in text_of(answer) for stop in SIX)
 
 
+CHATS: dict[str, tuple[dict[str, Any], Any, Any]] = {
+    "/v1/chat/completions": (
+        {"messages": QUESTION, "temperature": 0},
+        lambda stop: {"stop": stop},
+        lambda body: (
+            body["choices"][0]["message"].get("reasoning_content"),
+            content(body),
+        ),
+    ),
+    "/api/chat": (
+        {"messages": QUESTION, "stream": False},
+        lambda stop: {"options": {"temperature": 0, "stop": stop}},
+        lambda body: (body["message"].get("thinking"), body["message"]["content"]),
+    ),
+    "/api/generate": (
+        {"prompt": QUESTION[0]["content"], "stream": False},
+        lambda stop: {"options": {"temperature": 0, "stop": stop}},
+        lambda body: (body.get("thinking"), body["response"]),
+    ),
+}
+
+
+@pytest.mark.parametrize("path", CHATS)
+def test_stop_strings_act_on_the_content(client: httpx2.Client, path: str) -> None:
+    body, stops, parts_of = CHATS[path]
+
+    def ask(*stop: str) -> tuple[str, str]:
+        return parts_of(client.post(path, json=body | stops(list(stop))).raise_for_status().json())
+
+    reasoning, text = ask()
+    assert "42" in reasoning
+    assert "42" in text
+    assert ask("\n\n") == (reasoning, text)  # what lm-eval sends
+    assert ask("42") == (reasoning, text.partition("42")[0])
+
+
+def test_stop_strings_act_on_the_content_where_it_is_not_split(client: httpx2.Client) -> None:
+    asked = {"messages": QUESTION, "temperature": 0, "reasoning_format": "none"}
+    whole = content(client.post("/v1/chat/completions", json=asked).json())
+    cut = content(client.post("/v1/chat/completions", json=asked | {"stop": ["42"]}).json())
+    reasoning, tag, text = whole.partition("</think>")
+    assert "42" in reasoning
+    assert cut == reasoning + tag + text.partition("42")[0]
+
+
+def test_stop_strings_of_raw_prompts_act_everywhere(client: httpx2.Client) -> None:
+    asked = {"prompt": "12 + 30 = <think>\nWell, 12 + 30 = ", "temperature": 0, "max_tokens": 9}
+    text = client.post("/v1/completions", json=asked).json()["choices"][0]["text"]
+    stop = text[1:3]
+    cut = client.post("/v1/completions", json=asked | {"stop": stop}).json()["choices"][0]["text"]
+    assert cut == text.partition(stop)[0]
+
+
 NO_REASONING: dict[str, dict[str, Any]] = {
     "enable_thinking": {"enable_thinking": False},
     "think": {"think": False},

@@ -52,6 +52,42 @@ def test_only_stop_strings(mini: Tokenizer) -> None:
     assert [hooks.on_token(t) for t in mini.encode("cab")] == [None, None, "stop"]
 
 
+@pytest.mark.parametrize("tags", [True, False])
+@pytest.mark.parametrize("budget", [None, 100])
+@pytest.mark.parametrize("grammar", [None, Grammar("regex", "[a-z0-9 ]*")])
+@pytest.mark.parametrize(
+    ("prompt_opens", "text"),
+    [(True, "is it 42</think>\n\nyes 42 more"), (False, "\n<think>42</think>\n\nyes 42")],
+)
+def test_stop_strings_count_from_the_content_on(
+    mini: Tokenizer, tags: bool, budget: int | None, grammar: Grammar | None,
+    prompt_opens: bool, text: str,
+) -> None:  # fmt: skip
+    if grammar is not None and not prompt_opens:
+        return  # a grammar that is in force from the start takes no tags
+    tokenizer = mini if tags else without_tags()
+    rules = Rules(
+        stops_in_content=True,
+        starts_in_reasoning=prompt_opens,
+        reasoning_budget=budget,
+        grammar=grammar,
+    )
+    hooks = hooks_of(tokenizer, rules, SamplingParams(stop=["42", "\n\n"]))
+    seen = ""
+    for token in tokenizer.encode(text):
+        seen += tokenizer.decode([token])
+        if grammar is not None and seen.endswith("\n"):
+            continue  # put there by the rules
+        if hooks.on_token(token) == "stop":
+            break
+    assert seen.endswith("yes 42")
+
+
+def test_stop_strings_of_raw_prompts_count_everywhere(mini: Tokenizer) -> None:
+    hooks = hooks_of(mini, Rules(starts_in_reasoning=True), SamplingParams(stop=["42"]))
+    assert [hooks.on_token(t) for t in mini.encode("a42")][-1] == "stop"
+
+
 def test_grammar_at_once_without_reasoning(mini: Tokenizer) -> None:
     hooks = hooks_of(mini, Rules(grammar=YES_NO))
     assert hooks.masks

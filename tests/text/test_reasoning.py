@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyinfer.text.reasoning import ReasoningParser
+from pyinfer.text.tags import CLOSE_TAG, OPEN_TAG, Tag
 
 fragments = st.lists(
     st.sampled_from(["<think>", "</think>", "<", "/", "think>", "</thi", "<thin", " ", "\n", "a"]),
@@ -45,6 +46,26 @@ def test_stream_equals_whole(text: str, inside: bool, cuts: list[int]) -> None:
         order.append(kind)
     assert (out["reasoning"], out["content"]) == whole(text, inside)
     assert order == sorted(order, reverse=True)  # all reasoning comes before all content
+
+
+@given(text=fragments, inside=st.booleans(), cuts=st.lists(st.integers(0, 80), max_size=12))
+@example(text=" \n<think>a</think>\n\nb</think>", inside=False, cuts=list(range(40)))
+def test_verbatim_parts_are_the_whole_text(text: str, inside: bool, cuts: list[int]) -> None:
+    parser = ReasoningParser(inside, verbatim=True)
+    places = sorted({0, len(text), *(c for c in cuts if c < len(text))})
+    parts = [part for a, b in pairwise(places) for part in parser.push(text[a:b])]
+    parts += parser.finish()
+    assert "".join(part for _, part in parts) == text
+    content = "".join(part for kind, part in parts if kind == "content")
+    assert content == whole(text, inside)[1]
+
+
+def test_verbatim_tags_that_are_tokens() -> None:
+    parser = ReasoningParser(False, (OPEN_TAG, CLOSE_TAG), verbatim=True)
+    pieces = ["\n", Tag(OPEN_TAG), "a", Tag(CLOSE_TAG), "\n\n", "b", Tag(CLOSE_TAG)]
+    parts = [part for piece in pieces for part in parser.push(piece)]
+    assert "".join(text for _, text in parts) == "\n<think>a</think>\n\nb</think>"
+    assert [text for kind, text in parts if kind == "content"] == ["b", "</think>"]
 
 
 @pytest.mark.parametrize(

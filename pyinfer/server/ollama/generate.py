@@ -41,7 +41,13 @@ async def generate(request: Request) -> Response:
             service: Service = request.app.state.service
             work = _continued(service, body.model, body.context, messages, spec.think)
             prompt, messages = await unless_disconnected(request, work), None
-    spec = replace(spec, messages=messages, prompt=prompt, split_reasoning=not body.raw)
+    spec = replace(
+        spec,
+        messages=messages,
+        prompt=prompt,
+        split_reasoning=not body.raw,
+        stops_in_content=not body.raw,
+    )
     return await respond(request, body, spec, render_generate, context=not body.raw)
 
 
