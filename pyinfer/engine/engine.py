@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyinfer.config import GenerationDefaults
-from pyinfer.engine.hooks import HookFactory, no_hooks
+from pyinfer.engine.hooks import HookFactory, no_hooks, rule_error
 from pyinfer.engine.limits import EngineLimits
 from pyinfer.engine.messages import (
     Embedding,
@@ -33,7 +33,6 @@ from pyinfer.engine.scheduler import Plan, Scheduler
 from pyinfer.engine.sequence import Sequence
 from pyinfer.errors import (
     CancelledError,
-    EngineError,
     NumericError,
     PyinferError,
     RequestError,
@@ -161,7 +160,7 @@ class Engine:
         except PyinferError as error:
             return [Failed(request_id, error)]
         except Exception as error:
-            return [Failed(request_id, _rule_error(error))]
+            return [Failed(request_id, rule_error(error))]
         waits = bool(self.scheduler.waiting or self.scheduler.running)
         self._sequences[request_id] = sequence
         self.scheduler.add(sequence)
@@ -311,7 +310,7 @@ class Engine:
         except PyinferError as error:
             self._fail(sequence, error, now, events)
         except Exception as error:
-            self._fail(sequence, _rule_error(error), now, events)
+            self._fail(sequence, rule_error(error), now, events)
 
     def _embedding(self, request_id: int, row: int) -> Embedding:
         vector = self.model.hidden(row)
@@ -395,9 +394,3 @@ class Engine:
     def _forget(self, sequence: Sequence) -> None:
         del self._sequences[sequence.request.request_id]
         self.scheduler.remove(sequence)
-
-
-def _rule_error(failure: Exception) -> EngineError:
-    error = EngineError(f"the rules of the request failed: {type(failure).__name__}: {failure}")
-    error.__cause__ = failure
-    return error

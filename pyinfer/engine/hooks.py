@@ -7,14 +7,19 @@ engine's thread, so they must be quick; an exception ends their own request only
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from pyinfer.errors import EngineError
+
 if TYPE_CHECKING:
     from pyinfer.engine.messages import Request
+
+_LOG = logging.getLogger("pyinfer.engine")
 
 # None: go on. "stop": the answer ends after this token. "loop": it is cut off there, because it
 # repeats itself. Ids: append them without sampling.
@@ -60,6 +65,17 @@ class Hooks(Protocol):
 
 
 HookFactory = Callable[["Request"], Hooks | None]
+
+
+def rule_error(failure: Exception) -> EngineError:
+    """The error of a request whose rules raised what is no error of this package.
+
+    What foreign code says about itself is for the log, not for clients.
+    """
+    _LOG.error("the rules of a request failed", exc_info=failure)
+    error = EngineError(f"the rules of the request failed: {type(failure).__name__}")
+    error.__cause__ = failure
+    return error
 
 
 def no_hooks(request: Request) -> Hooks | None:

@@ -134,9 +134,9 @@ def _check_node(node: dict[str, Any], where: str) -> None:
         _check_length(node.get(key), MAX_BRANCHES, _join(where, key))
     if isinstance(pattern := node.get("pattern"), str):
         check_repeats(pattern, _join(where, "pattern"))
-    for pattern in node.get("patternProperties") or ():
-        if isinstance(pattern, str):
-            check_repeats(pattern, _join(where, "patternProperties"))
+    patterns = node.get("patternProperties")
+    for pattern in patterns if isinstance(patterns, dict) else ():
+        check_repeats(pattern, _join(where, "patternProperties"))
 
 
 def _check_length(value: Any, most: int, where: str) -> None:

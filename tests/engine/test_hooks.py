@@ -106,7 +106,9 @@ def test_a_failing_hook_ends_only_its_request() -> None:
     failed = events[0][-1]
     assert isinstance(failed, Failed)
     assert isinstance(failed.error, EngineError)
-    assert "broken rule" in str(failed.error)
+    assert "ValueError" in str(failed.error)
+    assert "broken rule" not in str(failed.error)
+    assert str(failed.error.__cause__) == "broken rule"
     assert len(answer(events[0])) == 2
     assert len(answer(events[1])) == 20
     check_books(engine)

@@ -11,10 +11,14 @@ import pyinfer
 from pyinfer import SamplingParams
 from pyinfer.engine.loop_guard import GuardedHooks
 from pyinfer.engine.messages import Request
+from pyinfer.errors import RequestError
 from pyinfer.requests.rules import hook_factory
 from pyinfer.text.grammar import Grammar
+from pyinfer.text.grammar_check import CHECKER
 from pyinfer.text.hooks import RequestHooks, Rules
 from pyinfer.text.tokenizer import Tokenizer
+
+from ..text.sandbox.workers import pool
 
 
 def request(rules: Rules | None, stop: str = "") -> Request:
@@ -47,3 +51,17 @@ def test_the_library_follows_a_grammar_after_the_reasoning() -> None:
             result = stream.result()
         assert result.reasoning.strip()
         assert result.text in ("yes", "no")
+
+
+def test_the_library_refuses_what_the_compiler_does_not_survive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("llguidance", reason="grammars need the extra [server]")
+    monkeypatch.setattr(CHECKER, "pool", pool(tmp_path, always="allocate"))
+    params = SamplingParams(temperature=0, max_tokens=4)
+    with pyinfer.load() as llm:
+        for grammar in (Grammar("regex", "allocating"), Grammar("regex", "a{99999}")):
+            with pytest.raises(RequestError) as caught:
+                llm.stream_chat("hi", params, grammar=grammar)
+            assert caught.value.param == grammar.param
+        assert llm.chat("hi", params).usage.completion_tokens == 4

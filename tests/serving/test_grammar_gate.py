@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pyinfer.errors import QueueFullError, RequestError, UnavailableError
 from pyinfer.text.grammar import Grammar, schema_grammar
 from pyinfer.text.grammar_check import CHECKER
+from pyinfer.text.sandbox.pool import LimitError
 
 from ..text.sandbox.workers import jobs_of, pool, server_pid
 from .services import (
@@ -59,6 +61,25 @@ def test_streams_go_on_and_a_cancelled_request_leaves_nothing(
             await until(lambda: not jobs_of(server_pid(CHECKER.pool)))
             assert CHECKER.pool.running == 0
             assert_nothing_left(service)
+
+    run(work)
+
+
+def test_answers_go_on_while_templates_do_their_worst(tmp_path: Path) -> None:
+    bombs = pool(tmp_path, cpu=2, memory=512 << 20, wall=2.0)
+
+    async def work() -> None:
+        async with running_service() as service:
+            for do in ("spin", "allocate", "sleep"):
+                request = json.dumps({"do": do}).encode()
+                running = [asyncio.to_thread(bombs.run, request, 1000) for _ in range(2)]
+                ends = asyncio.gather(*running, return_exceptions=True)
+                answers = 0
+                while not ends.done():
+                    assert (await complete(service, ask()))[0].reason == "stop"
+                    answers += 1
+                assert answers > 0
+                assert [type(end) for end in await ends] == [LimitError] * 2
 
     run(work)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyinfer.errors import RequestError
 from pyinfer.text import grammar_check
@@ -19,11 +22,16 @@ from pyinfer.text.grammar_check import (
     GrammarChecker,
     check_grammar,
 )
+from pyinfer.text.grammar_matcher import GrammarCompiler
+from pyinfer.text.grammar_vocabulary import Vocabulary
 from pyinfer.text.sandbox.pool import LimitError, SandboxPool
 
 from .sandbox.workers import jobs_of, pool, server_pid, wait_for
 
 pytest.importorskip("llguidance", reason="grammars need the extra [server]")
+
+
+MATCHERS = GrammarCompiler(Vocabulary.of_bytes())
 
 
 class CountingPool:
@@ -163,6 +171,9 @@ def test_the_limits_are_the_stated_ones() -> None:
     [
         (Grammar("lark", "start: " + '"a"? ' * 12_000, "grammar"), "too large or too complex"),
         (Grammar("lark", "start: " + '"a"? ' * 2_500, "grammar"), "too ambiguous"),
+        (Grammar("regex", "(" * 30_000 + "a" + ")" * 30_000, "grammar"), "nested deeper than 64"),
+        (Grammar("gbnf", "root ::= " + "(" * 60_000, "grammar"), "nested deeper than 64"),
+        (Grammar("json_schema", "[" * 60_000, "grammar"), "nested deeper than 64"),
         (Grammar("lark", "start: a\nb: c\n", "grammar"), "line 1, column 8: the rule a is not"),
         (Grammar("gbnf", "root ::= a\n", "grammar"), "the rule a is not defined"),
         (Grammar("gbnf", 'root ::= "a', "grammar"), "it is not GBNF, line 1: it is malformed"),
@@ -172,6 +183,50 @@ def test_the_limits_are_the_stated_ones() -> None:
 )
 def test_refusals_of_the_real_compiler(grammar: Grammar, what: str) -> None:
     assert what in refusal(CHECKER, grammar)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 40),
+    st.floats(-10, 10),
+    st.sampled_from(
+        ["a", "^a{2,3}$", "[", "string", "integer", "object", "date", "#", "#/$defs/d"]
+    ),
+)
+SCHEMAS = st.recursive(
+    st.one_of(VALUES, st.just({})),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(
+                ["type", "properties", "items", "anyOf", "allOf", "oneOf", "$ref", "$defs", "enum",
+                 "const", "minimum", "maximum", "multipleOf", "minLength", "maxLength", "pattern",
+                 "minItems", "maxItems", "prefixItems", "required", "additionalProperties",
+                 "patternProperties", "format", "d", "a"]
+            ),
+            inner,
+            max_size=4,
+        ),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(SCHEMAS)
+def test_any_schema_is_followed_or_refused(schema: Any) -> None:
+    refused = None
+    try:
+        grammar = schema_grammar(schema, "format")
+        CHECKER.check(grammar)
+    except RequestError as error:
+        refused = error
+    if refused is None:
+        MATCHERS.matcher(grammar)  # what passed compiles where answers are decoded
+    else:
+        assert refused.param == "format"
+        assert "crashed" not in refused.message
+        assert not re.search(r"panic|\.rs\b|Traceback|/root|/home", refused.message)
 
 
 def test_a_model_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,18 @@ import numpy as np
 import pytest
 
 from pyinfer.errors import EngineError, RequestError
+from pyinfer.text import grammar_matcher
 from pyinfer.text.grammar import Grammar, schema_grammar
 from pyinfer.text.grammar_check import check_grammar
-from pyinfer.text.grammar_matcher import MAX_COMPILED, GrammarMatcher, compiler_of
+from pyinfer.text.grammar_matcher import (
+    BURST_SECONDS,
+    MAX_COMPILED,
+    STEP_SECONDS,
+    GrammarCompiler,
+    GrammarMatcher,
+    compiler_of,
+)
+from pyinfer.text.grammar_vocabulary import Vocabulary
 from pyinfer.text.tokenizer import Tokenizer
 
 pytest.importorskip("llguidance", reason="grammars need the extra [server]")
@@ -280,6 +289,66 @@ def test_keeps_a_bounded_number(mini: Tokenizer) -> None:
     for n in range(MAX_COMPILED + 10):
         compiler.matcher(schema_grammar({"const": n}))
     assert compiler.n_compiled == MAX_COMPILED
+
+
+def test_keeps_a_bounded_amount(mini: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = GrammarCompiler(Vocabulary.of(mini))
+    monkeypatch.setattr(grammar_matcher, "MAX_COMPILED_BYTES", 30_000)
+    for n in range(12):
+        compiler.matcher(Grammar("choice", json.dumps([f"{n} " + "a" * 5000])))
+        assert compiler.compiled_bytes <= 30_000 or compiler.n_compiled == 1
+    assert 1 <= compiler.n_compiled <= 6
+
+
+class StandIn:
+    """A library whose steps take as long as it says, or crash."""
+
+    def __init__(self, clock: list[float], seconds: list[float]) -> None:
+        self._clock, self._seconds = clock, seconds
+
+    def compute_bitmask(self) -> bytes:
+        seconds = self._seconds.pop(0)
+        if seconds < 0:
+            raise ForeignCrashError("panicked at /root/secret.rs:12")
+        self._clock[0] += seconds
+        return b"\xff" * 4
+
+    def is_error(self) -> bool:
+        return False
+
+
+class ForeignCrashError(BaseException):
+    """As the panics of native packages: no Exception."""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "steps"),
+    [
+        ([0.02] * 200, 200),
+        ([BURST_SECONDS - 0.01, *[STEP_SECONDS] * 50], 51),
+        ([0.13] * 10, 4),
+        ([BURST_SECONDS + 0.01], 0),
+    ],
+)
+def test_steps_are_paid_from_an_account(
+    monkeypatch: pytest.MonkeyPatch, seconds: list[float], steps: int
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(grammar_matcher.time, "thread_time", lambda: clock[0])
+    many = len(seconds)
+    matcher = GrammarMatcher(StandIn(clock, seconds), np.full(1, 0xFFFFFFFF, np.uint32), None)
+    out = np.zeros(1, np.uint32)
+    for _ in range(steps):
+        matcher.mask(out)
+    if steps < many:
+        with pytest.raises(RequestError, match="takes too long"):
+            matcher.mask(out)
+
+
+def test_a_crash_of_the_library_is_an_error_in_our_words() -> None:
+    matcher = GrammarMatcher(StandIn([0.0], [-1]), np.zeros(1, np.uint32), None)
+    with pytest.raises(EngineError, match=r"has crashed$"):
+        matcher.mask(np.zeros(1, np.uint32))
 
 
 def test_matchers_of_one_grammar_are_apart(mini: Tokenizer) -> None:

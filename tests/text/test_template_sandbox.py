@@ -138,7 +138,22 @@ BOMBS = [
     "{{ lipsum(n=10**6) }}",
     "{{ ('a' * 10**6).replace('', 'b' * 10**6) }}",
     "{{ ('x' * 200000000)[:0] }}{{ ('y' * 500000000) }}",
+    "{{ 'a' | indent(10**9) }}",
+    "{{ 'a'.ljust(10**9) }}",
+    "{{ 'a'.zfill(10**9) }}",
+    "{{ ('a,' * 10**8).split(',') }}",
+    "{{ [0] | batch(10**9, 'x') | list }}",
+    "{{ ('a' * 10**6) | list | join('b' * 10**6) }}",
+    "{{ 2 ** (2 ** 40) }}",
+    "{% set l = namespace(x=[1]) %}{% for i in range(60) %}{% set l.x = l.x + l.x %}{% endfor %}",
+    "{{ dict(a='b' * 10**9) | tojson }}",
+    "{% filter upper %}{% for i in range(99999) %}{{ 'a' * 10**6 }}{% endfor %}{% endfilter %}",
+    "{{ {'a': [1] * 10**7} | tojson(indent=1000) }}",
 ]  # fmt: skip
+
+
+def test_enough_bombs() -> None:
+    assert len(BOMBS) >= 30
 
 
 @pytest.mark.parametrize("source", BOMBS, ids=lambda s: s[:30])
