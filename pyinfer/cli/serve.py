@@ -62,13 +62,7 @@ def add_arguments(parser: Parser) -> None:
         "--reasoning-budget", type=_budget, metavar="N", help="most reasoning tokens; -1: no limit"
     )
     models.add_argument("--loop-guard", action="store_true", help="cut off what repeats itself")
-    load = parser.add_argument_group("load")
-    load.add_argument("--parallel", type=positive, metavar="N", help="sequences at once; 32")
-    load.add_argument("--max-queue", type=_count, metavar="N", help="requests that wait; 512")
-    load.add_argument("--queue-timeout", type=_duration, metavar="TIME", help="longest wait; 60s")
-    load.add_argument(
-        "--grace", type=_duration, metavar="TIME", help="for running requests at SIGTERM; 30s"
-    )
+    _add_load_options(parser.add_argument_group("load"))
     shown = parser.add_argument_group("what is shown")
     shown.add_argument(
         "--metrics-prefix", type=_words, metavar="LIST", help="vllm, llamacpp, pyinfer; all"
@@ -80,6 +74,18 @@ def add_arguments(parser: Parser) -> None:
         choices=("reasoning_content", "both"),
         default="reasoning_content",
         help="both: also as reasoning (OpenAI)",
+    )
+
+
+def _add_load_options(load: argparse._ArgumentGroup) -> None:
+    load.add_argument("--parallel", type=positive, metavar="N", help="sequences at once; 32")
+    load.add_argument("--max-queue", type=_count, metavar="N", help="requests that wait; 512")
+    load.add_argument("--queue-timeout", type=_duration, metavar="TIME", help="longest wait; 60s")
+    load.add_argument(
+        "--grace", type=_duration, metavar="TIME", help="for running requests at SIGTERM; 30s"
+    )
+    load.add_argument(
+        "--body-memory", type=positive, metavar="MIB", help="of large request bodies at once; 256"
     )
 
 
@@ -131,7 +137,10 @@ def run(options: argparse.Namespace) -> int:
         allow_unauthenticated=options.allow_unauthenticated,
         slots=options.slots,
         reasoning_field=options.reasoning_field,
-        **_given(metrics=options.metrics_prefix),
+        **_given(
+            metrics=options.metrics_prefix,
+            body_memory=options.body_memory and options.body_memory << 20,
+        ),
     )
 
 

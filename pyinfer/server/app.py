@@ -1,8 +1,8 @@
 """The ASGI application: three dialects, security, limits and the page on one port.
 
 From the outside in: request ids and the log (``request_log.py``), who may call (``security.py``),
-the end of the server and load reports (``health.py``), routes of the dialects. Errors get the form
-of the dialect of their path (``errors.py``).
+memory of bodies (``body_memory.py``), the end of the server and load reports (``health.py``),
+routes of the dialects. Errors get the form of the dialect of their path (``errors.py``).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from fastapi import FastAPI
 import pyinfer
 from pyinfer.server.health import Draining, LoadReport
 from pyinfer.server.health import router as health
+from pyinfer.server.http.body_memory import BodyAccounts, BodyMemory
 from pyinfer.server.http.errors import install_error_handlers
 from pyinfer.server.http.openapi import install_document
 from pyinfer.server.http.request_log import Records, RequestLog
@@ -80,6 +81,7 @@ def create_app(service: Service, http: HttpSettings | None = None) -> FastAPI:
         app.include_router(router)
     app.add_middleware(LoadReport, metrics=metrics)
     app.add_middleware(Draining, service=service)
+    app.add_middleware(BodyAccounts, memory=BodyMemory(http.body_memory, http.body_memory // 2))
     app.add_middleware(Security, settings=http)
     app.add_middleware(RequestLog, records=records)
     return app

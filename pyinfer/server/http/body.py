@@ -13,6 +13,7 @@ Every finding is a :class:`~pyinfer.errors.RequestError` (400) that names the fi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import re
@@ -23,6 +24,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pyinfer.errors import PayloadTooLarge, RequestError
+from pyinfer.server.http.body_memory import Hold
 from pyinfer.server.http.errors import invalid_value
 from pyinfer.server.http.unsupported import Unsupported, refuse
 
@@ -33,6 +35,8 @@ MAX_NUMBER_CHARACTERS = 1_000
 
 #: Larger bodies are parsed off the event loop.
 _INLINE_BYTES = 32 * 2**10
+#: Larger ones are parsed one after the other: for a moment each takes several times its size.
+_LARGE_BYTES = 2**20
 
 # Strings (also an unclosed last one), empty containers, brackets, commas. Possessive, so that no
 # input makes it go back.
@@ -70,24 +74,42 @@ async def read_body(request: Request, schema: type[Schema]) -> Schema:
     data = await read_bytes(request)
     if len(data) <= _INLINE_BYTES:
         return parse_body(data, schema)
-    return await asyncio.to_thread(parse_body, data, schema)
+    if len(data) <= _LARGE_BYTES:
+        return await asyncio.to_thread(parse_body, data, schema)
+    hold: Hold | None = getattr(request.state, "body", None)
+    async with contextlib.nullcontext() if hold is None else hold.turn:
+        return await asyncio.to_thread(parse_body, data, schema)
 
 
-async def read_bytes(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The whole body, at most ``limit`` bytes."""
+async def read_bytes(request: Request, limit: int = MAX_BODY_BYTES) -> bytes | bytearray:
+    """The whole body, at most ``limit`` bytes.
+
+    Raises
+    ------
+    PayloadTooLarge
+        It is larger.
+    QueueFullError
+        Too much of other bodies is in memory.
+    """
     announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
-        raise _too_large(limit)
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
+    hold: Hold | None = getattr(request.state, "body", None)
+    if announced.isascii() and announced.isdigit():
+        size = int(announced[:20])
         if size > limit:
             raise _too_large(limit)
-        parts.append(part)
-    return b"".join(parts)
+        if hold is not None:
+            hold.expect(size)
+    data = bytearray()
+    async for part in request.stream():
+        if len(data) + len(part) > limit:
+            raise _too_large(limit)
+        if hold is not None:
+            hold.take(len(part))
+        data += part
+    return data
 
 
-def parse_body(data: bytes, schema: type[Schema]) -> Schema:
+def parse_body(data: bytes | bytearray, schema: type[Schema]) -> Schema:
     """Check bytes against a schema; see :func:`read_body`."""
     value = parse_json(data)
     if not isinstance(value, dict):
@@ -102,7 +124,7 @@ def parse_body(data: bytes, schema: type[Schema]) -> Schema:
         raise RequestError("the body is nested too deeply") from None
 
 
-def parse_json(data: bytes) -> Any:
+def parse_json(data: bytes | bytearray) -> Any:
     """Parse JSON under the limits on depth, values and numbers.
 
     Raises
@@ -140,7 +162,7 @@ def describe_body(schema: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _check_size(data: bytes) -> None:
+def _check_size(data: bytes | bytearray) -> None:
     depth, nodes = 0, 1
     for match in _TOKEN.finditer(data):
         first = match[0][0]

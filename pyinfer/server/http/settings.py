@@ -13,6 +13,10 @@ from pathlib import Path
 
 from pyinfer.errors import UsageError
 
+DEFAULT_BODY_MEMORY = 256 * 2**20
+#: One body of the largest size must fit a client's half.
+MIN_BODY_MEMORY = 32 * 2**20
+
 METRIC_FAMILIES = ("vllm", "llamacpp", "pyinfer")
 
 #: Among the origins: pages and applications of this machine may not call either.
@@ -41,6 +45,8 @@ class HttpSettings:
         Listen on a public address without keys.
     metrics : tuple of str
         Families of metrics that are shown: ``vllm``, ``llamacpp``, ``pyinfer``.
+    body_memory : int
+        Most bytes of large request bodies in memory at once; half of it for one address.
     slots : bool
         Show ``/slots``.
     reasoning_field : str
@@ -55,6 +61,7 @@ class HttpSettings:
     origins: tuple[str, ...] = ()
     allow_unauthenticated: bool = False
     metrics: tuple[str, ...] = METRIC_FAMILIES
+    body_memory: int = DEFAULT_BODY_MEMORY
     slots: bool = True
     reasoning_field: str = "reasoning_content"
     reasoning_format: str = "auto"
@@ -83,6 +90,8 @@ class HttpSettings:
                 hint="give --api-key or --api-key-file, or --allow-unauthenticated to let "
                 "everybody in",
             )
+        if self.body_memory < MIN_BODY_MEMORY:
+            raise UsageError(f"body_memory must be at least {MIN_BODY_MEMORY >> 20} MiB")
         for origin in self.named_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise UsageError(
