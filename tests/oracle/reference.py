@@ -1,4 +1,4 @@
-"""Qwen2 of transformers on given weights: f32, CPU, eager attention."""
+"""Models of transformers on given weights: f32, CPU, eager attention."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ Floats = npt.NDArray[np.float32]
 
 
 def reference_model(config: Mapping[str, Any], weights: Weights) -> Any:
-    """A ``Qwen2ForCausalLM`` with exactly these weights."""
+    """The model of transformers that ``config`` names, with exactly these weights."""
     with warnings.catch_warnings():
         # Deprecations inside the reference are not ours.
         warnings.simplefilter("ignore")
         import torch
-        from transformers import Qwen2Config, Qwen2ForCausalLM
+        from transformers import AutoConfig, AutoModelForCausalLM
 
         torch.set_num_threads(2)
-        hf = Qwen2Config(**copy.deepcopy(dict(config)), attn_implementation="eager")
-        model = Qwen2ForCausalLM(hf).to(torch.float32).eval()
+        hf = AutoConfig.for_model(**copy.deepcopy(dict(config)))
+        model = AutoModelForCausalLM.from_config(hf, attn_implementation="eager")
+        model = model.to(torch.float32).eval()
         state = {name: torch.from_numpy(values.copy()) for name, values in weights.items()}
         if config["tie_word_embeddings"]:
             state["lm_head.weight"] = state["model.embed_tokens.weight"]

@@ -10,18 +10,23 @@ import gguf
 import numpy as np
 import pytest
 
-from pyinfer.model.model import Model
-
 from ..checkpoints import Weights, random_config, random_weights, write_folder, write_gguf
 from ..model.mixed_gguf import write_mixed_gguf
 from ..model.steps import load, random_tokens, run_chunks, with_runtime
+from .agreement import (
+    LENGTH,
+    LOGIT_TOLERANCE,
+    assert_close,
+    assert_folder_agrees,
+    assert_gguf_agrees,
+    our_logits,
+)
 from .reference import Floats, forward, reference_model, trained_like_weights
 
 pytestmark = pytest.mark.oracle
 pytest.importorskip("torch", reason="the oracle tests need the extra [oracle]: torch")
 pytest.importorskip("transformers", reason="the oracle tests need the extra [oracle]: transformers")
 
-LOGIT_TOLERANCE = 2e-4  # of the range of the logits
 COSINE = 0.999
 
 YARN = {"factor": 4.0, "original_max_position_embeddings": 64}
@@ -55,31 +60,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
     ),
 }
 SHARDS = {"ratio-5-head-32": 3, "head-8-off-grid-tied": 2, "yarn-betas": 5}
-LENGTH = 200
-
-
-def _logits(model: Model, tokens: np.ndarray) -> Floats:
-    """In chunks of a prompt and then token by token, on three threads."""
-    rows = run_chunks(with_runtime(model, 3), tokens, [len(tokens) - 40, 30, 7, 1])
-    assert all(row.finite for row in rows)
-    return np.stack([row.full for row in rows])
-
-
-def _assert_close(found: Floats, expected: Floats, record: Callable[[str, object], None]) -> None:
-    assert found.shape == expected.shape
-    error = float(np.abs(found - expected).max() / np.ptp(expected))
-    record("error_of_range", error)
-    assert error <= LOGIT_TOLERANCE
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_f32_folder(name: str, tmp_path: Path, record_property: Any) -> None:
-    config = CONFIGS[name]
-    weights = write_folder(tmp_path, config, seed=11, dtype="f32", shards=SHARDS.get(name, 1))
-    model = load(tmp_path, "f32")
-    tokens = random_tokens(model, LENGTH)
-    expected = forward(reference_model(config, weights), tokens)
-    _assert_close(_logits(model, tokens), expected, record_property)
+    assert_folder_agrees(tmp_path, CONFIGS[name], record_property, shards=SHARDS.get(name, 1))
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "f16"])
@@ -89,19 +74,13 @@ def test_f32_arithmetic_on_stored_16_bits(dtype: str, tmp_path: Path, record_pro
     model = load(tmp_path, "f32")
     tokens = random_tokens(model, 100)
     expected = forward(reference_model(config, weights), tokens)
-    _assert_close(_logits(model, tokens), expected, record_property)
+    assert_close(our_logits(model, tokens), expected, record_property)
 
 
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("name", ["ratio-5-head-32", "ratio-2-head-64-tied", "yarn-default"])
 def test_f32_gguf(name: str, version: int, tmp_path: Path, record_property: Any) -> None:
-    config = CONFIGS[name]
-    path = tmp_path / "model.gguf"
-    weights = write_mixed_gguf(path, config, lambda _: "f32", seed=13, version=version)
-    model = load(path)
-    tokens = random_tokens(model, LENGTH)
-    expected = forward(reference_model(config, weights), tokens)
-    _assert_close(_logits(model, tokens), expected, record_property)
+    assert_gguf_agrees(tmp_path, CONFIGS[name], record_property, version=version)
 
 
 def test_f32_far_positions(tmp_path: Path, record_property: Any) -> None:
@@ -116,7 +95,7 @@ def test_f32_far_positions(tmp_path: Path, record_property: Any) -> None:
     tokens = random_tokens(model, 3000)
     twin = with_runtime(model, 2, context=3072, sequences=1)
     found = np.stack([row.full for row in run_chunks(twin, tokens, [2900, 99, 1])])
-    _assert_close(found, forward(reference_model(config, weights), tokens), record_property)
+    assert_close(found, forward(reference_model(config, weights), tokens), record_property)
 
 
 def _log_softmax(logits: Floats) -> np.ndarray:
@@ -182,7 +161,7 @@ def test_folder_in_each_format(
     tokens = random_tokens(model, LENGTH)
     expected = forward(reference_model(config, _dequantized(source, dtype)), tokens)
     label = f"{name} {dtype}"
-    _assert_alike(label, _logits(model, tokens), expected, record_property, quality_table)
+    _assert_alike(label, our_logits(model, tokens), expected, record_property, quality_table)
 
 
 @pytest.mark.parametrize("name", QUANTIZED_CONFIGS)
@@ -212,7 +191,7 @@ def test_gguf_in_each_format(
     tokens = random_tokens(model, LENGTH)
     expected = forward(reference_model(config, weights), tokens)
     label = f"{name} gguf {dtype}{' pure' if pure else ''}"
-    _assert_alike(label, _logits(model, tokens), expected, record_property, quality_table)
+    _assert_alike(label, our_logits(model, tokens), expected, record_property, quality_table)
 
 
 # The two mixes are those of llama.cpp's Q4_K_M and Q3_K_M for a few layers.
@@ -242,7 +221,7 @@ def test_gguf_of_blocks_with_parts(
     model = load(path)
     tokens = random_tokens(model, 100)
     expected = forward(reference_model(SUPER, weights), tokens)
-    found = _logits(model, tokens)
+    found = our_logits(model, tokens)
     _assert_alike(f"gguf {kind}", found, expected, record_property, quality_table)
 
 
@@ -253,5 +232,5 @@ def test_reference_would_notice(tmp_path: Path) -> None:
     expected = forward(reference_model(config, weights), np.arange(50, dtype=np.int32))
     weights["model.layers.0.self_attn.v_proj.bias"][3] += 0.1
     write_folder(tmp_path, config, dtype="f32", weights=weights)
-    found = _logits(load(tmp_path, "f32"), np.arange(50, dtype=np.int32))
+    found = our_logits(load(tmp_path, "f32"), np.arange(50, dtype=np.int32))
     assert np.abs(found - expected).max() > LOGIT_TOLERANCE * np.ptp(expected)
