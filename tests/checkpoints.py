@@ -224,8 +224,8 @@ def gguf_metadata(config: Mapping[str, Any], vocabulary: bool = True) -> dict[st
         f"{own}.rope.freq_base": float(config["rope_theta"]),
         f"{own}.attention.layer_norm_rms_epsilon": float(config["rms_norm_eps"]),
     }
-    head_dim = config.get("head_dim")
-    if head_dim is not None and head_dim != config["hidden_size"] // heads:
+    head_dim = read_hf_config(config).head_dim
+    if head_dim != config["hidden_size"] // heads:
         metadata[f"{own}.attention.key_length"] = head_dim
         metadata[f"{own}.attention.value_length"] = head_dim
     yarn = config.get("rope_scaling")

@@ -1,4 +1,4 @@
-/* Attention: rotate q and k, append k and v, attend per kv head.
+/* Attention: norm and rotate q and k, append k and v, attend per kv head.
  *
  * When every sequence has one new token (decode), one worker does all of that for its (row, head)
  * without a barrier. Otherwise rotation and append are shared out first, then tiles of query tokens.
@@ -61,14 +61,20 @@ static uint8_t *head_of_block(const struct pi_attention *a, size_t head) {
     return a->kv.base + head * a->kv.head_stride;
 }
 
-static void rotate(const struct pi_step *step, const struct pi_attention *a, float *x, size_t row,
-                   float scale) {
+/* One head: x holds K values, with room for K rounded up to 16. */
+static void norm_and_rotate(const struct pi_step *step, const struct pi_attention *a, float *x,
+                            const float *norm, size_t row, float scale) {
     const struct pi_rope *rope = &step->shared->rope;
+    if (norm != NULL) {
+        const size_t padded = pi_round_up(a->head_dim, PI_PANEL_ROWS);
+        memset(x + a->head_dim, 0, (padded - a->head_dim) * sizeof *x);
+        step->rt->kernels.rmsnorm(x, x, norm, a->head_dim, padded, a->eps);
+    }
     step->rt->kernels.rope(x, rope->cos + row * rope->half, rope->sin + row * rope->half,
                            a->head_dim / 2, scale);
 }
 
-/* Rotates k of one row and head into `k` and appends it with v. */
+/* Norms and rotates k of one row and head into `k` and appends it with v. */
 static void append(const struct pi_step *step, const struct pi_op *op, const struct pi_span *span,
                    size_t row, size_t head, float *k) {
     const struct pi_attention *a = &op->u.attention;
@@ -76,7 +82,7 @@ static void append(const struct pi_step *step, const struct pi_op *op, const str
     const size_t position = span->start + (row - span->first_row);
     const size_t block = (size_t)span->blocks[position / PI_KV_BLOCK_TOKENS];
     memcpy(k, in + a->k_col + head * a->head_dim, a->head_dim * sizeof *k);
-    rotate(step, a, k, row, 1.0f);
+    norm_and_rotate(step, a, k, a->k_norm, row, 1.0f);
     const struct pi_kernels *kernels = &step->rt->kernels;
     kernels->kv_append[a->kv.format](
         head_of_block(a, head) + block * a->kv.block_stride, k, in + a->v_col + head * a->head_dim,
@@ -108,7 +114,7 @@ struct unit_buffers {
     struct partials partials;
 };
 
-/* Queries of the unit, rotated and scaled, row-major [row][head of group]. */
+/* Queries of the unit, normed, rotated and scaled, row-major [row][head of group]. */
 static void gather_queries(const struct pi_step *step, const struct pi_op *op,
                            const struct unit *unit, const struct unit_buffers *b) {
     const struct pi_attention *a = &op->u.attention;
@@ -120,7 +126,7 @@ static void gather_queries(const struct pi_step *step, const struct pi_op *op,
         const size_t head = unit->head * shape.group + i % shape.group;
         float *q = a->kv.format == PI_KV_Q8_0 ? b->row : b->q + i * shape.v_stride;
         memcpy(q, op->in.data + row * op->in.stride + head * a->head_dim, a->head_dim * sizeof *q);
-        rotate(step, a, q, row, a->scale);
+        norm_and_rotate(step, a, q, a->q_norm, row, a->scale);
         b->limit[i] = (int32_t)(unit->span->start + (row - unit->span->first_row) + 1);
         if (a->kv.format == PI_KV_Q8_0) {
             step->rt->kernels.act_a8(b->q8 + i * shape.groups, 1, q, shape.groups);

@@ -106,6 +106,9 @@ cdef extern from "pyinfer/ops.h" nogil:
         size_t k_col
         size_t v_col
         float scale
+        const float *q_norm
+        const float *k_norm
+        float eps
 
     struct pi_embed:
         pi_weight weight

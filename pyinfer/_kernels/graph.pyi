@@ -67,8 +67,20 @@ class Graph:
     ) -> Buffer:
         """``silu(n @ gate.T) * (n @ up.T)`` with ``n = rmsnorm(x)``: (T, F)."""
 
-    def attention(self, qkv: Buffer, layer: int, n_heads: int, keep: bool = False) -> Buffer:
+    def attention(
+        self,
+        qkv: Buffer,
+        layer: int,
+        n_heads: int,
+        keep: bool = False,
+        q_norm: Any = None,
+        k_norm: Any = None,
+        eps: float = 0.0,
+    ) -> Buffer:
         """Rotate q and k, append k and v to the cache of ``layer``, attend causally: (T, H K).
+
+        ``q_norm`` and ``k_norm``, both float32 (K,) or both None, are the weights of an RMSNorm of
+        every head in front of the rotation.
 
         With ``keep`` only for the rows whose results somebody reads (see
         :class:`pyinfer.model.step.Span`); ops on the result then work on these rows alone.

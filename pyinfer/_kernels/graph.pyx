@@ -141,7 +141,8 @@ cdef class Graph:
         self.set_linear(&op.u.linear, x, (gate, up), norm, eps)
         return self.emit(&op, x, None, gate.rows)
 
-    def attention(self, Buffer qkv, size_t layer, size_t n_heads, bint keep=False):
+    def attention(self, Buffer qkv, size_t layer, size_t n_heads, bint keep=False,
+                  q_norm=None, k_norm=None, float eps=0.0):
         cdef r.pi_op op
         cdef KvCache kv = self.kv
         cdef size_t K = kv.head_dim, q_cols = n_heads * K, kv_cols = kv.n_kv_heads * K
@@ -163,6 +164,10 @@ cdef class Graph:
             raise ValueError("attention needs the keys and values of all rows")
         op.kept_out = keep
         op.u.attention.scale = <float>(1.0 / sqrt(<double>K))
+        if q_norm is not None:
+            op.u.attention.q_norm = self.vector(q_norm, K, round_up(K, ROWS))
+            op.u.attention.k_norm = self.vector(k_norm, K, round_up(K, ROWS))
+            op.u.attention.eps = eps
         return self.emit(&op, qkv, None, q_cols)
 
     def head(self, Buffer x, PackedTensor weight, norm, float eps):

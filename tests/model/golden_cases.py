@@ -51,6 +51,14 @@ _CONFIGS = {
         hidden=160, layers=3, heads=4, kv_heads=2, head_dim=64, intermediate=288, vocab=150
     ),
 }
+_CONFIGS |= {
+    "qwen3-off-grid": random_config(
+        arch="qwen3", hidden=40, heads=4, kv_heads=1, head_dim=20, intermediate=52, vocab=101
+    ),
+    "qwen3-tied": random_config(
+        arch="qwen3", hidden=96, heads=4, kv_heads=2, head_dim=32, vocab=120, tied=True
+    ),
+}
 CASES = [Case(name, config, "f32") for name, config in _CONFIGS.items()] + [
     Case("wide", _CONFIGS["wide"], dtype) for dtype in ("bf16", "f16", "q8_0", "q4_0")
 ]

@@ -92,13 +92,15 @@ struct pi_linear {
     bool hidden_out, hidden_in;
 };
 
-/* Rotates q and k, appends k and v, attends. Columns of `in`: q heads at 0, k heads at k_col, v
- * heads at v_col. */
+/* Norms q and k per head if there are weights for it, rotates them, appends k and v, attends. Columns
+ * of `in`: q heads at 0, k heads at k_col, v heads at v_col. */
 struct pi_attention {
     struct pi_kv kv;
     size_t n_heads, n_kv_heads, head_dim;
     size_t k_col, v_col;
-    float scale; /* 1 / sqrt(K) */
+    float scale;                  /* 1 / sqrt(K) */
+    const float *q_norm, *k_norm; /* [K rounded up to 16] zero padded, or NULL */
+    float eps;
 };
 
 /* Row of the token from the embedding matrix; also fills the rotation table of the step. */
