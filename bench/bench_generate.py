@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from pyinfer._kernels.runtime import cpu_name
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import LoadedModel, load_model
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.model.step import LOGITS_LAST, Span
+from pyinfer.store.places import DEMO_FOLDER
 
 PROMPT_TOKENS = 512
 MODELS = [str(DEMO_FOLDER), *filter(None, [os.environ.get("PYINFER_BENCH_MODEL")])]
@@ -24,7 +25,7 @@ MODELS = [str(DEMO_FOLDER), *filter(None, [os.environ.get("PYINFER_BENCH_MODEL")
 
 @pytest.fixture(scope="module", params=MODELS, ids=lambda path: Path(path).name)
 def loaded(request: pytest.FixtureRequest) -> Iterator[LoadedModel]:
-    loaded = load_model(request.param, ctx_size=PROMPT_TOKENS + 64)
+    loaded = load_model(request.param, LoadOptions(ctx_size=PROMPT_TOKENS + 64))
     yield loaded
     loaded.model.close()
 

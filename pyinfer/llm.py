@@ -20,7 +20,7 @@ from pyinfer.model.step import CancelSignal, StepModel
 from pyinfer.model_info import ModelInfo
 from pyinfer.requests.answer import Generation
 from pyinfer.requests.options import ChatOptions, GenerateOptions, spec_fields
-from pyinfer.requests.prepare import plan_of, prepare
+from pyinfer.requests.prepare import defaults_in_force, plan_of, prepare
 from pyinfer.requests.preset import Messages, Preset
 from pyinfer.requests.prompts import build_prompt
 from pyinfer.requests.prompts import token_ids as checked_ids
@@ -42,7 +42,7 @@ class LLM:
     ----------
     info : ModelInfo
     defaults : GenerationDefaults
-        What the weights' files say: sampling values for parameters of None, end tokens.
+        What parameters of None mean, and the end tokens.
     preset : Preset
         What the model's file adds: further parameters, a system message, a chat template.
 
@@ -79,7 +79,6 @@ class LLM:
         preset: Preset | None = None,
     ) -> None:
         self.info = info
-        self.defaults = defaults
         self.preset = preset or Preset()
         template = None
         if tokenizer is not None and (self.preset.template or tokenizer.chat_template is not None):
@@ -91,6 +90,7 @@ class LLM:
             defaults=defaults,
             preset=self.preset,
         )
+        self.defaults = defaults_in_force(self._model)
         rules = hook_factory(tokenizer)
         engine = Engine(model, defaults, context=info.context, cancel=cancel, hook_factory=rules)
         self._limits = engine.limits

@@ -11,6 +11,7 @@ from typing import Any
 
 from pyinfer._kernels.runtime import CancelFlag
 from pyinfer.checkpoint.checkpoint import FolderTokenizer, open_checkpoint
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import LoadedModel, Progress, load_model
 from pyinfer.config import GenerationDefaults, ModelConfig
 from pyinfer.engine.engine import Engine
@@ -21,10 +22,9 @@ from pyinfer.llm import LLM
 from pyinfer.model.model import Model
 from pyinfer.model_info import ModelInfo
 from pyinfer.requests.preset import Preset
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.store.resolve import ResolvedModel, resolve_model
 from pyinfer.text.tokenizer import Tokenizer
-
-DEMO_FOLDER = Path(__file__).parent / "demo"
 
 
 def load(
@@ -94,17 +94,15 @@ def load(
     if ctx_size is None and preset.context is not None:
         with open_checkpoint(resolved.path) as checkpoint:
             ctx_size = min(preset.context, checkpoint.config.max_position)
-    parts = load_parts(
-        resolved,
-        tokenizer=tokenizer,
+    options = LoadOptions(
         dtype=dtype,
         threads=threads,
         ctx_size=ctx_size,
         isa=isa,
         kv_type=kv_type,
-        progress=progress,
         packed_cache=packed_cache,
     )
+    parts = load_parts(resolved, options, tokenizer=tokenizer, progress=progress)
     return LLM(parts.model, parts.tokenizer, parts.defaults, parts.info, CancelFlag(), preset)
 
 
@@ -127,21 +125,31 @@ class ModelParts:
     info: ModelInfo
 
 
-def load_parts(resolved: ResolvedModel, *, tokenizer: bool = True, **options: Any) -> ModelParts:
+def load_parts(
+    resolved: ResolvedModel,
+    options: LoadOptions,
+    *,
+    tokenizer: bool = True,
+    progress: Progress | None = None,
+    reserved: int = 0,
+    max_logit_rows: int | None = None,
+) -> ModelParts:
     """Load weights and tokenizer at the same time.
 
     Parameters
     ----------
     resolved : ResolvedModel
     tokenizer : bool
-    **options
-        Of :func:`pyinfer.checkpoint.loader.load_model`; the errors are the same.
+    options, progress, reserved, max_logit_rows
+        As :func:`pyinfer.checkpoint.loader.load_model`; the errors are the same.
     """
     source = resolved.path
     started = time.perf_counter_ns()
     with resolved.reading(), ThreadPoolExecutor(1, "pyinfer-tokenizer") as pool:
         reading = pool.submit(read_tokenizer, source) if tokenizer else None
-        loaded = load_model(source, **options)
+        loaded = load_model(
+            source, options, progress=progress, reserved=reserved, max_logit_rows=max_logit_rows
+        )
         load_ns = time.perf_counter_ns() - started
         try:
             built, tokenizer_ns = reading.result() if reading is not None else (None, 0)

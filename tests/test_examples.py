@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from pyinfer.loading import DEMO_FOLDER
+from pyinfer.store.places import DEMO_FOLDER
 
 WITHOUT_MODEL = (
     "pyinfer.errors",

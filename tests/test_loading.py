@@ -14,7 +14,7 @@ import pyinfer
 from pyinfer import SamplingParams
 from pyinfer.engine.sampler import Sampler
 from pyinfer.errors import RequestError
-from pyinfer.loading import DEMO_FOLDER
+from pyinfer.store.places import DEMO_FOLDER
 
 from .checkpoints import random_config, write_folder
 from .engine.sampling_oracle import make_row

@@ -206,6 +206,36 @@ def test_imports_go_down_only() -> None:
     assert {key: used for key, used in wrong.items() if used} == {}
 
 
+def test_there_is_no_import_circle() -> None:
+    modules = {module_name(path): path for path in MODULES}
+    above = {own: imported_modules(path, modules) - {own} for own, path in modules.items()}
+    while leaves := {own for own, used in above.items() if not used & above.keys()}:
+        above = {own: used for own, used in above.items() if own not in leaves}
+    # What is left is in a circle or imports from one.
+    assert {own: sorted(used & above.keys()) for own, used in above.items()} == {}
+
+
+def module_name(path: Path) -> str:
+    """``pyinfer.text.stop``, or the package for its ``__init__``."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, modules: dict[str, Path]) -> set[str]:
+    """Modules of the package that a module imports anywhere, also for types only or late."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for target in names:
+            while target and target not in modules:
+                target = target.rpartition(".")[0]  # a name in a module
+            found.add(target)
+    return found - {""}
+
+
 def test_every_import_of_the_compiled_modules_goes_down() -> None:
     pattern = re.compile(r"^\s*(?:from|import) (pyinfer[.\w]*)", re.MULTILINE)
     for path in files(".pyx", ".pxd", ".pyi", under="pyinfer"):

@@ -24,13 +24,14 @@ import numpy.typing as npt
 
 import pyinfer
 from pyinfer.checkpoint.checkpoint import open_checkpoint
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.convert.requantize import requantize
 from pyinfer.convert.to_gguf import folder_to_gguf
 from pyinfer.eval.perplexity import Estimate, score
 from pyinfer.eval.subject import Subject
 from pyinfer.eval.windows import halves, text_tokens
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.quant.plan import FileRules
+from pyinfer.store.places import DEMO_FOLDER
 from tools.train_demo.generate import held_out
 from tools.train_demo.quality import text_of
 
@@ -61,7 +62,7 @@ def losses(path: Path, text: str, n_ctx: int, special: bool) -> tuple[list[int],
         found.append((estimate.total - before.total) / (estimate.count - before.count))
         before.count, before.total = estimate.count, estimate.total
 
-    with Subject(path, n_ctx) as subject:
+    with Subject(path, LoadOptions(ctx_size=n_ctx)) as subject:
         tokenizer = subject.tokenizer
         tokens = text_tokens(tokenizer, text, special=special)
         bos = tokenizer.bos_id if tokenizer.add_bos else None

@@ -32,13 +32,14 @@ class Pyinfer:
 
     def __init__(self, path: str, threads: int, context: int, sequences: int) -> None:
         from bench.peers.watch import LimitWatch
+        from pyinfer.checkpoint.load_options import LoadOptions
         from pyinfer.checkpoint.loader import MAX_POOL_CONTEXTS, load_model
         from pyinfer.diagnose.bench import model_workload
         from pyinfer.diagnose.limits import read_buffer
 
         # The loader's pool holds a few sequences of the full context.
         pool = -(-sequences * (context + 64) // MAX_POOL_CONTEXTS)
-        self._loaded = load_model(path, threads=threads, ctx_size=max(context, pool))
+        self._loaded = load_model(path, LoadOptions(threads=threads, ctx_size=max(context, pool)))
         self.model = self._loaded.model
         self._work = model_workload(self._loaded)
         self._watch = LimitWatch(self.model.runtime, read_buffer(self._work.weight_bytes))

@@ -25,6 +25,7 @@ import numpy as np
 
 import pyinfer
 from bench.peers.checkpoints import write_folder
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import load_model
 from pyinfer.diagnose.stepping import Stepper
 from pyinfer.loading import load
@@ -65,7 +66,7 @@ def empty_step(threads: int) -> float:
     """Seconds of a step that has nothing to compute."""
     with TemporaryDirectory() as folder:
         path = write_folder(Path(folder) / "empty", "empty", None)
-        loaded = load_model(path, threads=threads, ctx_size=512, dtype="q8_0")
+        loaded = load_model(path, LoadOptions(threads=threads, ctx_size=512, dtype="q8_0"))
         stepper = Stepper(loaded.model)
         times = [stepper.decode(50) / 50 for _ in range(20)]
         loaded.model.close()

@@ -11,6 +11,7 @@ from pyinfer._kernels.cache import FORMATS as KV_FORMATS
 from pyinfer._kernels.runtime import ISAS, MAX_THREADS, Runtime, isa_choice
 from pyinfer._kernels.step import attention_bytes
 from pyinfer.checkpoint.checkpoint import Checkpoint, open_checkpoint
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.pack import Packer, arena_bytes, file_bytes
 from pyinfer.checkpoint.packed_cache import PackedCache, default_folder
 from pyinfer.checkpoint.packed_file import PackedFileError, PackedModel, PackedReader, write_packed
@@ -64,14 +65,9 @@ class LoadedModel:
 
 def load_model(
     path: str | Path,
+    options: LoadOptions | None = None,
     *,
-    dtype: str | None = None,
-    threads: int | None = None,
-    ctx_size: int | None = None,
-    isa: str | None = None,
-    kv_type: str | None = None,
     progress: Progress | None = None,
-    packed_cache: bool | str | Path = False,
     reserved: int = 0,
     max_logit_rows: int | None = None,
 ) -> LoadedModel:
@@ -80,23 +76,9 @@ def load_model(
     Parameters
     ----------
     path : str or Path
-    dtype : str, optional
-        Format of the matrices of a folder: ``q4_0 q8_0 f16 bf16 f32``, default ``q8_0``. A GGUF
-        file keeps its own.
-    threads : int, optional
-        Default: see :func:`pyinfer.machine.default_threads`.
-    ctx_size : int, optional
-        Most tokens of a sequence. Default: the model's own, at most 32,768, at most what fits.
-    isa : str, optional
-        Highest instruction set to use.
-    kv_type : str, optional
-        Format of cached keys and values: ``f16``, ``f32`` or ``q8_0``, which halves their memory
-        and needs a head size that is a multiple of 32. Default: ``f16``; ``f32`` for f32 weights.
+    options : LoadOptions, optional
     progress : callable, optional
         Called with (bytes done, bytes in all) of the files.
-    packed_cache : bool, str or Path
-        Keep the packed weights in a file and map it the next time: True in the default folder, a
-        path in that one. See :mod:`pyinfer.checkpoint.packed_cache`.
     reserved : int
         Bytes of the available memory that others have been promised.
     max_logit_rows : int, optional
@@ -110,31 +92,29 @@ def load_model(
         The model and its context need more memory than there is; names both numbers. Nothing has
         been allocated then.
     UsageError
-        ``dtype``, ``threads``, ``ctx_size``, ``isa`` or ``kv_type`` is no valid choice.
+        A value of ``options`` is no valid choice.
     """
-    choice = isa_choice(isa)  # a wrong name should not cost a header parse
+    options = options or LoadOptions()
+    choice = isa_choice(options.isa)  # a wrong name should not cost a header parse
     if choice.name == ISAS[-1] and not choice.asked:
         _LOG.warning("the kernels run in plain C, many times slower: %s", choice.reason)
-    sizes = _Sizes(threads, ctx_size, isa, kv_type, reserved, max_logit_rows)
-    cache = _cache(packed_cache)
-    key = None if cache is None else cache.key(Path(path), dtype)
+    sizes = _Sizes(options, reserved, max_logit_rows)
+    cache = _cache(options.packed_cache)
+    key = None if cache is None else cache.key(Path(path), options.dtype)
     if cache is None or key is None:
-        return _load_source(path, dtype, sizes, progress, None)
+        return _load_source(path, sizes, progress, None)
     with cache.open(key) as found:
         loaded = None if found is None else _load_packed(*found, sizes, progress)
     if loaded is not None:
         return loaded
-    return _load_source(path, dtype, sizes, progress, (cache, key))
+    return _load_source(path, sizes, progress, (cache, key))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sizes:
     """What the caller asked for besides the model."""
 
-    threads: int | None
-    ctx_size: int | None
-    isa: str | None
-    kv_type: str | None
+    options: LoadOptions
     reserved: int
     max_logit_rows: int | None
 
@@ -142,15 +122,15 @@ class _Sizes:
         self, config: ModelConfig, formats: dict[str, str], weights: int, threads: int
     ) -> StepLimits:
         """Context and cache that fit the memory."""
-        kv_format = _kv_format(self.kv_type, formats, config)
+        kv_format = _kv_format(self.options.kv_type, formats, config)
         rows = max(StepLimits(1, 1).max_logit_rows, self.max_logit_rows or 0)
         available = available_memory() - self.reserved
-        return _limits(config, weights, self.ctx_size, kv_format, threads, available, rows)
+        return _limits(config, weights, self.options.ctx_size, kv_format, threads, available, rows)
 
     def choice(self, weight_bytes: int) -> ThreadChoice:
         """How many threads, and why."""
-        if self.threads is not None:
-            return ThreadChoice(self.threads, "as asked")
+        if self.options.threads is not None:
+            return ThreadChoice(self.options.threads, "as asked")
         if weight_bytes <= SMALL_MODEL_BYTES:
             return ThreadChoice(1, "the model fits the caches of one core")
         return default_threads()
@@ -164,7 +144,6 @@ def _cache(choice: bool | str | Path) -> PackedCache | None:
 
 def _load_source(
     path: str | Path,
-    dtype: str | None,
     sizes: _Sizes,
     progress: Progress | None,
     target: tuple[PackedCache, str] | None,
@@ -172,12 +151,12 @@ def _load_source(
     """Pack the files of a model; write what was packed to ``target``."""
     with open_checkpoint(path) as checkpoint:
         config = checkpoint.config
-        plan = _plan(checkpoint, dtype)
+        plan = _plan(checkpoint, sizes.options.dtype)
         formats = dict(plan.formats)
         nbytes = arena_bytes(checkpoint, formats)
         choice = sizes.choice(nbytes)
         limits = sizes.limits(config, formats, nbytes, choice.count)
-        runtime = Runtime(sizes.isa, choice.count)
+        runtime = Runtime(sizes.options.isa, choice.count)
         total = file_bytes(checkpoint)
 
         def advance(done: int) -> None:
@@ -209,7 +188,7 @@ def _load_packed(
     config, nbytes = packed.config, packed.arena_bytes()
     choice = sizes.choice(nbytes)
     limits = sizes.limits(config, packed.formats, nbytes, choice.count)
-    runtime = Runtime(sizes.isa, choice.count)
+    runtime = Runtime(sizes.options.isa, choice.count)
     try:
         reader = PackedReader(file, packed, sums, runtime)
         weights = architecture(config.architecture).build(config, reader.matrix, reader.vector)

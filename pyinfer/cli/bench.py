@@ -7,8 +7,7 @@ import re
 import sys
 
 from pyinfer.cli.arguments import Parser, positive
-from pyinfer.cli.isa_option import add_isa_option
-from pyinfer.cli.model_option import add_model_option, model_path
+from pyinfer.cli.load_options import add_load_options, add_model_option, load_options, model_path
 from pyinfer.cli.outcome import note
 from pyinfer.cli.terminal import put
 
@@ -65,8 +64,7 @@ def add_arguments(parser: Parser) -> None:
     """Describe the options."""
     parser.set_defaults(run=run)
     add_model_option(parser)
-    parser.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
-    add_isa_option(parser)
+    add_load_options(parser, "dtype", "isa")
     lists = parser.add_argument_group("tests; lists run every combination")
     for short, name, kind, text in (
         ("-p", "--n-prompt", numbers, "prompt lengths; 0 is none (default: 512)"),
@@ -104,8 +102,7 @@ def run(options: argparse.Namespace) -> int:
         sequences=options.n_parallel or (1,),
         threads=options.threads or (),
         repetitions=options.repetitions,
-        dtype=options.dtype,
-        isa=options.isa,
+        options=load_options(options, threads=None),
         warm_up=not options.no_warmup,
     )
 

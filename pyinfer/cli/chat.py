@@ -8,7 +8,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pyinfer.cli.chat_commands import WORDS, run_command
 from pyinfer.cli.chat_input import LineReader
 from pyinfer.cli.chat_session import Session
 from pyinfer.cli.chat_view import AnswerView
@@ -32,6 +31,7 @@ class Chat:
         Gives the model for a name; None is the embedded model.
     session : Session
         Where to begin; its model is loaded.
+    reader : LineReader
 
     Attributes
     ----------
@@ -42,12 +42,14 @@ class Chat:
         Timings after answers; reasoning folded; lines broken between words.
     """
 
-    def __init__(self, load: Callable[[str | None], ChatModel], session: Session) -> None:
+    def __init__(
+        self, load: Callable[[str | None], ChatModel], session: Session, reader: LineReader
+    ) -> None:
         self._load = load
         self.session = session
         self.verbose = self.fold = False
         self.wrap = True
-        self.reader = LineReader(WORDS)
+        self.reader = reader
         self.model = load(session.model)
 
     def close(self) -> None:
@@ -71,8 +73,8 @@ class Chat:
         self.model = model
         self.session = Session(name)
 
-    def loop(self) -> None:
-        """Read and answer until the user leaves."""
+    def loop(self, run_command: Callable[[Chat, str], bool]) -> None:
+        """Read and answer until the user leaves; lines with a slash go to ``run_command``."""
         self.say(GREETING)
         with self.reader:
             going = True
@@ -86,9 +88,9 @@ class Chat:
                     put(sys.stdout, "\nUse Ctrl-D or /bye to leave.\n")
                     continue
                 if text:
-                    going = self._take(text)
+                    going = self._take(text, run_command)
 
-    def _take(self, text: str) -> bool:
+    def _take(self, text: str, run_command: Callable[[Chat, str], bool]) -> bool:
         try:
             if text.startswith("/"):
                 return run_command(self, text)

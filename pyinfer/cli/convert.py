@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyinfer.cli.arguments import Parser, positive
-from pyinfer.cli.model_option import MODEL_FORMS
+from pyinfer.cli.arguments import Parser
+from pyinfer.cli.load_options import MODEL_FORMS, add_load_options
 from pyinfer.cli.outcome import note
 from pyinfer.cli.progress import ProgressBar
 from pyinfer.cli.terminal import put, visible
@@ -38,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--pure", action="store_true", help="every matrix in the same format")
     parser.add_argument("--name", help="name to write into the file; default: the folder's")
     parser.add_argument("--force", action="store_true", help="replace an existing result")
-    parser.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
+    add_load_options(parser, "threads")
 
 
 def run(options: argparse.Namespace) -> int:

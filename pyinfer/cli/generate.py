@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pyinfer.cli.arguments import Parser, positive, switch
-from pyinfer.cli.isa_option import add_isa_option
-from pyinfer.cli.model_option import add_model_option, model_name
+from pyinfer.cli.arguments import Parser, switch
+from pyinfer.cli.load_options import add_load_options, add_model_option, load_options, model_name
 from pyinfer.cli.outcome import note
 from pyinfer.cli.progress import MIN_PROMPT_TOKENS, ProgressBar
 from pyinfer.cli.prompt import read_prompt
@@ -45,14 +45,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("prompt", nargs="?", help="the prompt; - reads it from standard input")
     model = parser.add_argument_group("model")
     add_model_option(model)
-    model.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
-    model.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
-    model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    add_isa_option(model)
-    model.add_argument(
-        "--packed-cache", action="store_true", help="keep packed weights; the next load is fast"
-    )
-    model.add_argument("--kv-type", help="cached keys and values: f16, f32 or q8_0; default f16")
+    add_load_options(model)
     chat = parser.add_argument_group("prompt and output")
     chat.add_argument("--system", metavar="TEXT", help="system message")
     chat.add_argument("--raw", action="store_true", help="no chat template: continue the text")
@@ -124,16 +117,7 @@ def _load(options: argparse.Namespace) -> LLM:
             "(it only knows a few small tasks)"
         )
     with ProgressBar(f"Loading {model_name(options.model)}", "bytes") as bar:
-        return pyinfer.load(
-            options.model,
-            dtype=options.dtype,
-            threads=options.threads,
-            ctx_size=options.ctx_size,
-            isa=options.isa,
-            kv_type=options.kv_type,
-            progress=bar.report,
-            packed_cache=options.packed_cache,
-        )
+        return pyinfer.load(options.model, progress=bar.report, **asdict(load_options(options)))
 
 
 def _start(

@@ -147,6 +147,7 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal comes."""
     check_extra()
+    from pyinfer.checkpoint.load_options import LoadOptions
     from pyinfer.serving.settings import ServerSettings
 
     model = options.model or (f"hf:{options.hf_repo}" if options.hf_repo else None)
@@ -158,9 +159,11 @@ def run(options: argparse.Namespace) -> int:
         port=options.port,
         preload=(model or "demo",),
         alias=options.alias or "",
-        context=options.ctx_size if (options.ctx_size or 0) > 0 else None,
-        threads=options.threads if (options.threads or 0) > 0 else None,
-        kv_type=_kv_type(options),
+        load=LoadOptions(
+            ctx_size=options.ctx_size if (options.ctx_size or 0) > 0 else None,
+            threads=options.threads if (options.threads or 0) > 0 else None,
+            kv_type=_kv_type(options),
+        ),
         reasoning_budget=budget if budget is not None and budget >= 0 else None,
         sampling=_sampling(options),
         template=_template(options),

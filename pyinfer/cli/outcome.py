@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from pyinfer.errors import PyinferError, one_line
+from pyinfer.errors import InsufficientMemoryError, PyinferError, one_line
 
 EXIT_BUG = 1
 EXIT_INTERRUPT = 130
@@ -54,7 +54,7 @@ def exit_status(command: Callable[[], int]) -> int:
     except MemoryError:
         _trace()
         complain("out of memory. A smaller --ctx-size or a smaller --dtype needs less")
-        return 6
+        return InsufficientMemoryError.exit_code
     except Exception as error:
         _trace()
         complain(f"{type(error).__name__}: {error}. {REPORT_HINT}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pyinfer.cli.arguments import Parser, positive
+from pyinfer.cli.arguments import Parser
 from pyinfer.cli.convert import report
-from pyinfer.cli.model_option import MODEL_FORMS
+from pyinfer.cli.load_options import MODEL_FORMS, add_load_options
 from pyinfer.cli.progress import ProgressBar
 from pyinfer.errors import UsageError
 
@@ -39,7 +39,7 @@ def add_arguments(parser: Parser) -> None:
         "--allow-requantize", action="store_true", help="also what is quantized already"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
-    parser.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
+    add_load_options(parser, "threads")
 
 
 def run(options: argparse.Namespace) -> int:

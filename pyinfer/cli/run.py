@@ -6,13 +6,13 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyinfer.cli.arguments import Parser, positive, switch
+from pyinfer.cli.arguments import Parser, switch
 from pyinfer.cli.chat_model import ChatModel, LocalModel
-from pyinfer.cli.isa_option import add_isa_option
-from pyinfer.cli.model_option import MODEL_FORMS, model_name
+from pyinfer.cli.load_options import MODEL_FORMS, add_load_options, load_options, model_name
 from pyinfer.cli.outcome import note
 from pyinfer.cli.progress import ProgressBar
 from pyinfer.cli.prompt import read_prompt, read_stdin
@@ -27,7 +27,7 @@ DESCRIPTION = (
     "Chat with a model in the terminal. With a prompt, or with text from a pipe, answer once. "
     "Without a model the embedded one runs. A hf: model that is not here is pulled first. If a "
     "server runs and has the model, it answers (PYINFER_HOST or OLLAMA_HOST, default "
-    "127.0.0.1:11434); else, and with --dtype, --threads or --isa, the model is loaded here."
+    "127.0.0.1:11434); else, and with options about loading, the model is loaded here."
 )
 THINK_LEVELS = ("low", "medium", "high", "max")
 
@@ -62,10 +62,7 @@ def add_arguments(parser: Parser) -> None:
         "--format", metavar="FORMAT", help="json, or a JSON schema, or a file that holds one"
     )
     parser.add_argument("--verbose", action="store_true", help="timings after each answer")
-    parser.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
-    parser.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
-    parser.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    add_isa_option(parser)
+    add_load_options(parser)
 
 
 def _think(text: str) -> bool | str:
@@ -97,7 +94,9 @@ def _prompt(words: list[str], piped: bool) -> str:
 
 def _open(options: argparse.Namespace, model: str | None) -> ChatModel:
     """The model as a running server serves it, else loaded here."""
-    here = options.dtype or options.threads or options.isa
+    from pyinfer.checkpoint.load_options import LoadOptions
+
+    here = replace(load_options(options), ctx_size=None) != LoadOptions()
     if model is not None and not here and not _is_path(model):
         from pyinfer.cli.served_model import ServedModel, find_served
         from pyinfer.cli.server_client import ServerClient, server_address
@@ -165,14 +164,7 @@ def _load(options: argparse.Namespace, model: str | None) -> ChatModel:
                 raise
             resolved = resolve_model(str(fetch(model).name))
     with ProgressBar(f"Loading {model_name(model)}", "bytes") as bar:
-        llm = pyinfer.load(
-            resolved,
-            dtype=options.dtype,
-            threads=options.threads,
-            ctx_size=options.ctx_size,
-            isa=options.isa,
-            progress=bar.report,
-        )
+        llm = pyinfer.load(resolved, progress=bar.report, **asdict(load_options(options)))
     return LocalModel(llm, grammar)
 
 
@@ -197,15 +189,17 @@ def _once(options: argparse.Namespace, session: Session, prompt: str) -> int:
 
 def _chat(options: argparse.Namespace, session: Session) -> int:
     from pyinfer.cli.chat import Chat
+    from pyinfer.cli.chat_commands import WORDS, run_command
+    from pyinfer.cli.chat_input import LineReader
 
     if os.environ.get("TERM", "dumb") == "dumb":
         raise UsageError("this terminal cannot move its cursor", hint="set TERM, or give a prompt")
-    chat = Chat(lambda model: _open(options, model), session)
+    chat = Chat(lambda model: _open(options, model), session, LineReader(WORDS))
     chat.fold, chat.wrap = options.hide_thinking, not options.no_wordwrap
     chat.verbose = options.verbose
     try:
         with options.interrupts.tolerated():
-            chat.loop()
+            chat.loop(run_command)
     finally:
         chat.close()
     return 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
 
 from pyinfer.cli.arguments import Parser, positive
-from pyinfer.cli.isa_option import add_isa_option
+from pyinfer.cli.load_options import add_load_options, load_options
 from pyinfer.cli.outcome import note
 from pyinfer.errors import UsageError
 
@@ -52,12 +53,7 @@ def add_arguments(parser: Parser) -> None:
     models.add_argument("--alias", metavar="NAME", help="another name of the first model")
     models.add_argument("--max-models", type=positive, metavar="N", help="loaded at once; 3")
     models.add_argument("--keep-alive", type=_duration, metavar="TIME", help="idle models; 5m")
-    models.add_argument("-c", "--ctx-size", type=positive, metavar="N", help="context in tokens")
-    models.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    models.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
-    add_isa_option(models)
-    models.add_argument("--kv-type", metavar="TYPE", help="f16, f32 or q8_0")
-    models.add_argument("--packed-cache", action="store_true", help="keep packed weights on disk")
+    add_load_options(models)
     models.add_argument(
         "--reasoning-budget", type=_budget, metavar="N", help="most reasoning tokens; -1: no limit"
     )
@@ -111,12 +107,7 @@ def run(options: argparse.Namespace) -> int:
             port=options.port,
             preload=tuple(options.preload) if options.preload else None,
             alias=options.alias,
-            context=options.ctx_size,
-            threads=options.threads,
-            dtype=options.dtype,
-            isa=options.isa,
-            kv_type=options.kv_type,
-            packed_cache=options.packed_cache or None,
+            **asdict(load_options(options)),
             loop_guard=options.loop_guard or None,
             parallel=options.parallel,
             max_queue=options.max_queue,

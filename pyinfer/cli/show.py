@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pyinfer.cli.arguments import Parser
-from pyinfer.cli.model_option import MODEL_FORMS
+from pyinfer.cli.load_options import MODEL_FORMS
 from pyinfer.cli.progress import ProgressBar
 from pyinfer.cli.quantities import count_text, size_text
 from pyinfer.cli.terminal import is_terminal, put, visible

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyinfer.cli.arguments import Parser, positive
-from pyinfer.cli.isa_option import add_isa_option
-from pyinfer.cli.model_option import add_model_option, model_name
+from pyinfer.cli.load_options import add_load_options, add_model_option, load_options, model_name
 from pyinfer.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -19,10 +18,7 @@ def add_subject_options(parser: Parser) -> None:
     """Describe the model and how it runs."""
     model = parser.add_argument_group("model")
     add_model_option(model)
-    model.add_argument("--dtype", help="q4_0, q8_0, f16, bf16 or f32; default q8_0 for folders")
-    model.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    add_isa_option(model)
-    model.add_argument("--kv-type", help="cached keys and values: f16, f32 or q8_0; default f16")
+    add_load_options(model, "dtype", "threads", "isa", "kv_type")
 
 
 def add_window_options(parser: Parser) -> None:
@@ -43,12 +39,4 @@ def load_subject(options: argparse.Namespace, n_ctx: int) -> Subject:
     from pyinfer.eval.subject import Subject
 
     with ProgressBar(f"Loading {model_name(options.model)}", "bytes") as bar:
-        return Subject(
-            options.model,
-            n_ctx,
-            dtype=options.dtype,
-            threads=options.threads,
-            isa=options.isa,
-            kv_type=options.kv_type,
-            progress=bar.report,
-        )
+        return Subject(options.model, load_options(options, ctx_size=n_ctx), bar.report)

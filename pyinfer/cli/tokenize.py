@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyinfer.cli.arguments import Parser
-from pyinfer.cli.model_option import add_model_option
+from pyinfer.cli.load_options import add_model_option
 from pyinfer.cli.terminal import is_terminal, put
 from pyinfer.cli.text_input import read_text
 from pyinfer.errors import UsageError

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyinfer.cli.arguments import Parser, positive
-from pyinfer.cli.isa_option import add_isa_option
-from pyinfer.cli.model_option import MODEL_FORMS, model_name, model_path
+from pyinfer.cli.arguments import Parser
+from pyinfer.cli.load_options import (
+    MODEL_FORMS,
+    add_load_options,
+    load_options,
+    model_name,
+    model_path,
+)
 from pyinfer.cli.progress import ProgressBar
 from pyinfer.cli.terminal import put, visible
 from pyinfer.errors import ModelFormatError
@@ -38,8 +44,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--dtype", help="format of a folder's weights in memory; default: what the file holds"
     )
-    parser.add_argument("-t", "--threads", type=positive, metavar="N", help="default: all cores")
-    add_isa_option(parser)
+    add_load_options(parser, "threads", "isa")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -88,14 +93,8 @@ def _load(options: argparse.Namespace) -> tuple[Golden, LLM]:
             dtype = stored_float(checkpoint)
     longest = max((len(c.prompt_ids) + len(c.answer) for c in golden.cases), default=1)
     with ProgressBar(f"Loading {model_name(options.model)}", "bytes") as bar:
-        llm = pyinfer.load(
-            options.model,
-            dtype=dtype,
-            threads=options.threads,
-            ctx_size=longest + 1,
-            isa=options.isa,
-            progress=bar.report,
-        )
+        chosen = asdict(load_options(options, dtype=dtype, ctx_size=longest + 1))
+        llm = pyinfer.load(options.model, progress=bar.report, **chosen)
     return golden, llm
 
 

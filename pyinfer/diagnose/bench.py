@@ -10,21 +10,22 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pyinfer._kernels.runtime import cpu_name
 from pyinfer._kernels.tensor import row_bytes
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import MAX_POOL_CONTEXTS, LoadedModel, load_model
 from pyinfer.diagnose.limits import Limits, measure_limits, read_buffer
 from pyinfer.diagnose.roofline import Workload, matrix_shapes, parameter_count, workload
 from pyinfer.diagnose.stepping import Stepper
 from pyinfer.errors import InsufficientMemoryError, UsageError
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.machine import default_threads
 from pyinfer.model.model import StepLimits, cache_block_bytes
 from pyinfer.model.step import BLOCK_TOKENS
+from pyinfer.store.places import DEMO_FOLDER
 
 MAX_SEQUENCES = StepLimits(1, 1).max_logit_rows
 WARM_UP_TOKENS = 32
@@ -85,7 +86,7 @@ class BenchRequest:
     depths, sequences, threads : sequence of int
         Every test runs with every combination; no threads: the default of this machine.
     repetitions : int
-    dtype, isa : str, optional
+    options : LoadOptions
         As in :func:`pyinfer.load`.
     warm_up : bool
         Run a short test first.
@@ -99,8 +100,7 @@ class BenchRequest:
     sequences: Sequence[int] = (1,)
     threads: Sequence[int] = ()
     repetitions: int = 5
-    dtype: str | None = None
-    isa: str | None = None
+    options: LoadOptions = field(default_factory=LoadOptions)
     warm_up: bool = True
 
     def tests(self) -> list[BenchTest]:
@@ -239,9 +239,7 @@ def _load(request: BenchRequest, threads: int, tests: list[BenchTest]) -> Loaded
     pool = max(test.sequences * -(-test.room // BLOCK_TOKENS) for test in tests)
     context = max(max(test.room for test in tests), -(-pool // MAX_POOL_CONTEXTS) * BLOCK_TOKENS)
     source = DEMO_FOLDER if request.model is None else request.model
-    return load_model(
-        source, dtype=request.dtype, threads=threads, ctx_size=context, isa=request.isa
-    )
+    return load_model(source, replace(request.options, threads=threads, ctx_size=context))
 
 
 def _repetition(stepper: Stepper, test: BenchTest) -> int:

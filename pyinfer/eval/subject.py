@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import LoadedModel, Progress, load_model
 from pyinfer.errors import RequestError
-from pyinfer.loading import DEMO_FOLDER, read_tokenizer
+from pyinfer.loading import read_tokenizer
 from pyinfer.model.model import Model
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.store.resolve import resolve_model
 from pyinfer.text.tokenizer import Tokenizer
 
@@ -19,9 +21,9 @@ class Subject:
     ----------
     model : str or Path, optional
         As :func:`pyinfer.load` takes it; None is the embedded model.
-    n_ctx : int
-        Tokens of the longest window.
-    dtype, threads, isa, progress
+    options : LoadOptions
+        ``ctx_size`` is the tokens of the longest window.
+    progress : callable, optional
         As :func:`pyinfer.load`.
 
     Attributes
@@ -41,27 +43,14 @@ class Subject:
     def __init__(
         self,
         model: str | Path | None,
-        n_ctx: int,
-        *,
-        dtype: str | None = None,
-        threads: int | None = None,
-        isa: str | None = None,
-        kv_type: str | None = None,
+        options: LoadOptions,
         progress: Progress | None = None,
     ) -> None:
         resolved = resolve_model(DEMO_FOLDER if model is None else model)
         self.name = resolved.name
         with resolved.reading():
             self._tokenizer, _ = read_tokenizer(resolved.path)
-            self.loaded: LoadedModel = load_model(
-                resolved.path,
-                dtype=dtype,
-                threads=threads,
-                ctx_size=n_ctx,
-                isa=isa,
-                kv_type=kv_type,
-                progress=progress,
-            )
+            self.loaded: LoadedModel = load_model(resolved.path, options, progress=progress)
 
     @property
     def model(self) -> Model:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pyinfer.config import GenerationDefaults
 from pyinfer.engine.limits import EngineLimits
 from pyinfer.engine.messages import Request
 from pyinfer.engine.params import SamplingParams
@@ -118,3 +119,9 @@ def sampling_params(model: TextModel, spec: GenerateSpec) -> SamplingParams:
     stated = SamplingParams(**{name: getattr(defaults, name) for name in names})
     fallback = SamplingParams(**spec.fallback)  # type: ignore[arg-type]
     return spec.params.over(model.preset.params).over(stated).over(fallback).filled(defaults)
+
+
+def defaults_in_force(model: TextModel) -> GenerationDefaults:
+    """What sampling values of None mean, and the model's end tokens."""
+    params = sampling_params(model, GenerateSpec())
+    return replace(model.defaults, **{name: getattr(params, name) for name in _STATED})

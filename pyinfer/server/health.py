@@ -127,7 +127,7 @@ async def server_info(request: Request) -> dict[str, Any]:
         "tp_size": 1,
         "max_running_requests": settings.parallel,
         "max_queued_requests": settings.max_queue,
-        "context_length": settings.context,
+        "context_length": settings.load.ctx_size,
         "status": "ready" if service.ready else "starting",
     }
 

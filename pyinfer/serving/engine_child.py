@@ -141,7 +141,13 @@ class EngineChild:
                 shown = now
                 self._send(Loading(done, total))
 
-        parts = load_parts(order.model, progress=progress, **order.options)
+        parts = load_parts(
+            order.model,
+            order.options,
+            progress=progress,
+            reserved=order.reserved,
+            max_logit_rows=order.max_running,
+        )
         worker = start_worker(
             parts,
             hook_factory(parts.tokenizer),

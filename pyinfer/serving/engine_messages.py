@@ -9,8 +9,8 @@ any step, a :class:`Snapshot` now and then.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.config import GenerationDefaults
 from pyinfer.engine.limits import EngineLimits
 from pyinfer.engine.messages import Cancel, Event, Request
@@ -27,15 +27,17 @@ class LoadOrder:
     Attributes
     ----------
     model : ResolvedModel
-    options : dict
-        Of :func:`pyinfer.checkpoint.loader.load_model`.
+    options : LoadOptions
     max_running : int
         Most sequences at once.
+    reserved : int
+        Bytes of the available memory that others have been promised.
     """
 
     model: ResolvedModel
-    options: dict[str, Any] = field(default_factory=dict)
+    options: LoadOptions = field(default_factory=LoadOptions)
     max_running: int = 32
+    reserved: int = 0
 
 
 @dataclass(frozen=True, slots=True)

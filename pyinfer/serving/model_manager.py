@@ -24,12 +24,13 @@ from pyinfer.errors import (
     PyinferError,
     QueueFullError,
 )
-from pyinfer.loading import DEMO_FOLDER, read_tokenizer
+from pyinfer.loading import read_tokenizer
 from pyinfer.machine import available_memory
 from pyinfer.serving.engine_messages import LoadOrder
 from pyinfer.serving.engine_process import EngineProcess
 from pyinfer.serving.loaded_model import Lease, LoadedModel
 from pyinfer.serving.settings import ServerSettings
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.store.resolve import ResolvedModel, resolve_model, resolve_name
 
 log = logging.getLogger("pyinfer.server")
@@ -220,24 +221,16 @@ class ModelManager:
             self._released(model)
 
     async def _load_now(self, model: LoadedModel) -> None:
-        settings, path = self._settings, model.resolved.path
-        dtype = settings.dtype if path.is_dir() else None
+        settings, path, load = self._settings, model.resolved.path, self._settings.load
+        dtype = load.dtype if path.is_dir() else None
         need = await self._in_thread(model_need, path, dtype)
         await self._make_room(model, need.memory)
-        context = settings.context
-        options: dict[str, Any] = {
-            "dtype": dtype,
-            "threads": settings.threads,
-            "ctx_size": None if context is None else min(context, need.config.max_position),
-            "isa": settings.isa,
-            "kv_type": settings.kv_type,
-            "packed_cache": settings.packed_cache,
-            "reserved": self._uncommitted(),
-            "max_logit_rows": settings.parallel,
-        }
+        context = load.ctx_size
+        context = None if context is None else min(context, need.config.max_position)
+        options = replace(load, dtype=dtype, ctx_size=context)
         log.info("loading %s: needs at least %.2f GB", model.name, need.memory / 1e9)
         model.process = self._start(
-            LoadOrder(model.resolved, options, settings.parallel),
+            LoadOrder(model.resolved, options, settings.parallel, self._uncommitted()),
             on_exit=partial(self._crashed, model),
             on_progress=model.progressed,
             on_steps=self._on_steps,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.engine.params import SamplingParams
 from pyinfer.errors import PyinferError, UsageError
 from pyinfer.serving.durations import MAX_SECONDS, parse_duration
@@ -30,12 +31,8 @@ class ServerSettings:
         Models to load at the start; the first one is the default model.
     alias : str
         Another name of the default model.
-    context : int or None
-        Most tokens of prompt and answer together.
-    threads : int or None
-    dtype, isa, kv_type : str or None
-        As in :func:`pyinfer.load`.
-    packed_cache : bool
+    load : LoadOptions
+        How models are loaded; ``dtype`` is for folders.
     parallel : int
         Most sequences of one model that run at once.
     max_queue : int
@@ -66,12 +63,7 @@ class ServerSettings:
     port: int = DEFAULT_PORT
     preload: tuple[str, ...] = ()
     alias: str = ""
-    context: int | None = None
-    threads: int | None = None
-    dtype: str | None = None
-    isa: str | None = None
-    kv_type: str | None = None
-    packed_cache: bool = False
+    load: LoadOptions = field(default_factory=LoadOptions)
     parallel: int = 32
     max_queue: int = 512
     queue_timeout: float = 60.0
@@ -108,10 +100,12 @@ class ServerSettings:
                     values |= {name: value for name, value in found if value is not None}
                     break
         values |= {name: value for name, value in flags.items() if value is not None}
+        chosen = values.keys() & {each.name for each in fields(LoadOptions)}
+        loading = {name: values.pop(name) for name in chosen}
         known = {each.name for each in fields(cls)}
         if unknown := values.keys() - known:
             raise UsageError(f"unknown setting {sorted(unknown)[0]}")
-        settings = cls(**values)
+        settings = cls(load=LoadOptions(**loading), **values)
         settings.check()
         return settings
 
@@ -124,13 +118,14 @@ class ServerSettings:
             Names the setting.
         """
         for name, low, high in _RANGES:
-            value = getattr(self, name)
+            value = getattr(self.load if hasattr(self.load, name) else self, name)
             if value is not None and not low <= value <= high:
                 raise UsageError(f"{name} must be between {low:g} and {high:g}, not {value:g}")
         if not re.fullmatch(r"\d+\.\d+\.\d+[-.+\w]{0,40}", self.ollama_version, re.ASCII):
             raise UsageError(f"ollama_version {self.ollama_version[:20]!r} is not like 0.12.11")
-        if self.kv_type not in (None, "f16", "f32", "q8_0"):
-            raise UsageError(f"kv_type {self.kv_type[:20]!r} is unknown, expected f16, f32, q8_0")
+        kind = self.load.kv_type
+        if kind not in (None, "f16", "f32", "q8_0"):
+            raise UsageError(f"kv_type {kind[:20]!r} is unknown, expected f16, f32, q8_0")
 
     def with_changes(self, **changes: Any) -> ServerSettings:
         """A copy with other values, checked."""
@@ -141,7 +136,7 @@ class ServerSettings:
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("port", 0, 65_535),
-    ("context", 1, 1 << 20),
+    ("ctx_size", 1, 1 << 20),
     ("threads", 1, 1024),
     ("parallel", 1, MAX_PARALLEL),
     ("max_queue", 0, 1 << 20),
@@ -201,7 +196,7 @@ _VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[Any, ...]]]] 
     "NUM_PARALLEL": (("parallel",), _count),
     "MAX_LOADED_MODELS": (("max_models",), _count),
     "MAX_QUEUE": (("max_queue",), _integer),
-    "CONTEXT_LENGTH": (("context",), _count),
+    "CONTEXT_LENGTH": (("ctx_size",), _count),
     "KV_CACHE_TYPE": (("kv_type",), _kv_type),
     "ORIGINS": (("origins",), _words),
     "NUM_THREAD": (("threads",), _count),

@@ -14,9 +14,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pyinfer.store.go_expression import Scope, refused, translate
+from pyinfer.store.places import DEMO_FOLDER
 
 _ACTION = re.compile(r"\{\{(-(?=\s))?(.*?)((?<=\s)-)?\}\}", re.DOTALL)
 # What stands inside braces in one language but never in the other.
@@ -25,7 +25,7 @@ _R1_MARKS = re.compile(
     r"<｜(?:User|Assistant|begin▁of▁sentence|end▁of▁sentence"
     r"|tool▁(?:calls?|outputs?)▁(?:begin|end)|tool▁sep)｜>|</?think>|\s+|```json|```|function"
 )
-_R1_TEMPLATE = Path(__file__).parent.parent / "demo" / "tokenizer_config.json"
+_R1_TEMPLATE = DEMO_FOLDER / "tokenizer_config.json"
 _RANGE = re.compile(r"(?:\$(\w+)\s*(?:,\s*\$(\w+)\s*)?:=\s*)?(.+)", re.DOTALL)
 _ASSIGNMENT = re.compile(r"\$(\w+)\s*:?=\s*(.+)", re.DOTALL)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+#: The embedded model.
+DEMO_FOLDER = Path(__file__).parent.parent / "demo"
+
 
 def _home() -> Path:
     try:

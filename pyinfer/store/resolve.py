@@ -22,10 +22,10 @@ from pyinfer.store.names import (
     parse_name,
 )
 from pyinfer.store.ollama import find_ollama, ollama_models
+from pyinfer.store.places import DEMO_FOLDER
 
 #: Names of the embedded model, unless a model of the user has them.
 EMBEDDED_NAMES = ("demo", "demo:latest", "pyinfer-demo", "pyinfer-demo:latest")
-EMBEDDED = Path(__file__).parent.parent / "demo"
 
 Source = Literal["path", "store", "hub cache", "ollama"]
 
@@ -105,7 +105,7 @@ def resolve_model(model: str | Path | ResolvedModel) -> ResolvedModel:
     if path.exists():
         return _from_path(path)
     if model.lower() in EMBEDDED_NAMES:
-        return _from_path(EMBEDDED)
+        return _from_path(DEMO_FOLDER)
     raise ModelNotFoundError(
         f"{model!r} is neither a file or folder nor the name of a model here",
         hint=_suggestion(model),

@@ -13,6 +13,7 @@ import pytest
 
 from pyinfer._kernels.runtime import CancelFlag
 from pyinfer.checkpoint import loader, pack
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import LoadedModel, load_model
 from pyinfer.errors import (
     InsufficientMemoryError,
@@ -73,7 +74,7 @@ class TestMemory:
         def fits(nbytes: int) -> bool:
             available["bytes"] = nbytes
             try:
-                load_model(folder, ctx_size=1000, threads=1)
+                load_model(folder, LoadOptions(ctx_size=1000, threads=1))
             except InsufficientMemoryError:
                 return False
             return True
@@ -82,30 +83,30 @@ class TestMemory:
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if fits(middle) else (middle, high)
-        blocks = cache_block_bytes("f16", load_model(folder, threads=1).config) * 16
+        blocks = cache_block_bytes("f16", load_model(folder, LoadOptions(threads=1)).config) * 16
         assert blocks < high < 200_000_000
 
     def test_a_longer_context_needs_more(self, folder: Path, available: dict[str, int]) -> None:
-        config = load_model(folder, threads=1).config
+        config = load_model(folder, LoadOptions(threads=1)).config
         long = json.loads((folder / "config.json").read_text())
         long["max_position_embeddings"] = 1 << 20
         (folder / "config.json").write_text(json.dumps(long))
         available["bytes"] = GIB // 4
         assert cache_block_bytes("f16", config) * (1 << 14) >= GIB // 4
         with pytest.raises(InsufficientMemoryError, match="1048576 tokens"):
-            load_model(folder, ctx_size=1 << 20)
-        assert load_model(folder, ctx_size=4096).model.limits.context == 4096
+            load_model(folder, LoadOptions(ctx_size=1 << 20))
+        assert load_model(folder, LoadOptions(ctx_size=4096)).model.limits.context == 4096
 
 
 class TestContext:
     @pytest.mark.parametrize("ctx_size", [0, -1, 1001, 1 << 40])
     def test_out_of_range(self, folder: Path, ctx_size: int) -> None:
         with pytest.raises(UsageError, match="outside 1 to 1000"):
-            load_model(folder, ctx_size=ctx_size)
+            load_model(folder, LoadOptions(ctx_size=ctx_size))
 
     @pytest.mark.parametrize("ctx_size", [1, 64, 65, 1000])
     def test_as_asked(self, folder: Path, ctx_size: int) -> None:
-        limits = load_model(folder, ctx_size=ctx_size, threads=1).model.limits
+        limits = load_model(folder, LoadOptions(ctx_size=ctx_size, threads=1)).model.limits
         assert limits.context == ctx_size
         assert limits.n_blocks >= -(-ctx_size // 64)
 
@@ -115,7 +116,7 @@ class TestContext:
     @pytest.mark.usefixtures("available")
     def test_default(self, tmp_path: Path, longest: int, expected: int) -> None:
         write_folder(tmp_path, CONFIG | {"max_position_embeddings": longest})
-        limits = load_model(tmp_path, threads=1).model.limits
+        limits = load_model(tmp_path, LoadOptions(threads=1)).model.limits
         assert limits.context == expected
         assert limits.n_blocks == 4 * -(-expected // 64)
 
@@ -124,7 +125,7 @@ class TestContext:
         contexts = []
         for megabytes in (90, 92, 100, 200):
             available["bytes"] = megabytes << 20
-            limits = load_model(tmp_path, threads=1).model.limits
+            limits = load_model(tmp_path, LoadOptions(threads=1)).model.limits
             assert limits.context % 64 == 0
             assert limits.n_blocks * 64 >= limits.context
             contexts.append(limits.context)
@@ -134,53 +135,60 @@ class TestContext:
 
 class TestChoices:
     def test_default_format_of_a_folder(self, folder: Path) -> None:
-        loaded = load_model(folder, threads=1)
+        loaded = load_model(folder, LoadOptions(threads=1))
         assert loaded.model._weights.head.format == "q8_0"
         assert any("q8_0" in line for line in loaded.report)
 
     @pytest.mark.parametrize("dtype", ["q5_k", "int8", "", "F32", "q4_k_m"])
     def test_unknown_formats(self, folder: Path, dtype: str) -> None:
         with pytest.raises(UsageError, match="dtype"):
-            load_model(folder, dtype=dtype)
+            load_model(folder, LoadOptions(dtype=dtype))
 
     def test_gguf_keeps_its_format(self, tmp_path: Path) -> None:
         path = tmp_path / "m.gguf"
         write_gguf(path, CONFIG, dtype="q8_0", vocabulary=False)
-        assert load_model(path, dtype="q8_0", threads=1).model._weights.head.format == "q8_0"
+        assert (
+            load_model(path, LoadOptions(dtype="q8_0", threads=1)).model._weights.head.format
+            == "q8_0"
+        )
         with pytest.raises(UsageError, match="own formats"):
-            load_model(path, dtype="q4_0")
+            load_model(path, LoadOptions(dtype="q4_0"))
 
     def test_q4_0_keeps_embedding_and_head_in_q8_0(self, folder: Path) -> None:
-        weights = load_model(folder, dtype="q4_0", threads=1).model._weights
+        weights = load_model(folder, LoadOptions(dtype="q4_0", threads=1)).model._weights
         assert (weights.embedding.format, weights.head.format) == ("q8_0", "q8_0")
         assert weights.layers[0].down.format == "q4_0"
 
     def test_odd_sizes_stay_float_and_the_report_says_so(self, tmp_path: Path) -> None:
         config = random_config(hidden=72, heads=3, kv_heads=1, head_dim=24, intermediate=100)
         write_folder(tmp_path, config)
-        loaded = load_model(tmp_path, dtype="q4_0", threads=1)
+        loaded = load_model(tmp_path, LoadOptions(dtype="q4_0", threads=1))
         assert {loaded.model._weights.head.format} == {"bf16"}
         notes = [line for line in loaded.report if "stay in bf16" in line]
         assert any("100 inputs" in line for line in notes)
         assert any("72 inputs" in line for line in notes)
 
     def test_isa(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert load_model(folder, isa="scalar", threads=1).model.runtime.isa == "scalar"
+        assert (
+            load_model(folder, LoadOptions(isa="scalar", threads=1)).model.runtime.isa == "scalar"
+        )
         with pytest.raises(UsageError, match="sse2"):
-            load_model(folder, isa="sse2")
+            load_model(folder, LoadOptions(isa="sse2"))
         monkeypatch.setenv("PYINFER_ISA", "avx1024")
         with pytest.raises((UsageError, UnsupportedCPUError), match="avx1024"):
             load_model(folder)
 
     def test_kv_type(self, folder: Path, tmp_path: Path) -> None:
-        assert load_model(folder, threads=1).model.limits.kv_format == "f16"
-        assert load_model(folder, dtype="f32", threads=1).model.limits.kv_format == "f32"
+        assert load_model(folder, LoadOptions(threads=1)).model.limits.kv_format == "f16"
+        assert (
+            load_model(folder, LoadOptions(dtype="f32", threads=1)).model.limits.kv_format == "f32"
+        )
         with pytest.raises(UsageError, match="q5_1"):
-            load_model(folder, kv_type="q5_1")
+            load_model(folder, LoadOptions(kv_type="q5_1"))
         wide = tmp_path / "wide"
         wide.mkdir()
         write_folder(wide, random_config(hidden=64, heads=4, kv_heads=2, head_dim=32))
-        loaded = load_model(wide, kv_type="q8_0", threads=1)
+        loaded = load_model(wide, LoadOptions(kv_type="q8_0", threads=1))
         assert loaded.model.limits.kv_format == "q8_0"
         assert any("in q8_0, pool" in line for line in loaded.report)
         config = loaded.config
@@ -189,7 +197,7 @@ class TestChoices:
         narrow.mkdir()
         write_folder(narrow, random_config(hidden=72, heads=3, kv_heads=1, head_dim=24))
         with pytest.raises(UsageError, match="multiple of 32"):
-            load_model(narrow, kv_type="q8_0")
+            load_model(narrow, LoadOptions(kv_type="q8_0"))
 
     def test_threads(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(loader, "default_threads", lambda: ThreadChoice(2, "a reason"))
@@ -200,12 +208,14 @@ class TestChoices:
         loaded = load_model(folder)
         assert loaded.model.runtime.threads == 2
         assert any("2 (a reason)" in line for line in loaded.report)
-        assert load_model(folder, threads=1).model.runtime.threads == 1
+        assert load_model(folder, LoadOptions(threads=1)).model.runtime.threads == 1
         with pytest.raises(UsageError, match="threads=0"):
-            load_model(folder, threads=0)
+            load_model(folder, LoadOptions(threads=0))
 
     def test_one_thread_computes_what_three_do(self, folder: Path) -> None:
-        assert _logits(load_model(folder, threads=3)) == _logits(load_model(folder, threads=1))
+        assert _logits(load_model(folder, LoadOptions(threads=3))) == _logits(
+            load_model(folder, LoadOptions(threads=1))
+        )
 
 
 class TestSources:
@@ -216,7 +226,7 @@ class TestSources:
     def test_folder_and_gguf_are_the_same_model(self, tmp_path: Path) -> None:
         weights = random_weights(CONFIG, 8)
         write_folder(tmp_path / "folder", CONFIG, dtype="f32", weights=weights)
-        expected = _logits(load_model(tmp_path / "folder", dtype="f32"))
+        expected = _logits(load_model(tmp_path / "folder", LoadOptions(dtype="f32")))
         for version in (2, 3):
             path = tmp_path / f"v{version}.gguf"
             write_mixed_gguf(path, CONFIG, lambda _: "f32", weights=weights, version=version)
@@ -231,12 +241,12 @@ class TestSources:
             write_gguf(path, config, dtype="q8_0", vocabulary=False)
         else:
             write_folder(path, config)
-        loaded = load_model(path, threads=1)
+        loaded = load_model(path, LoadOptions(threads=1))
         weights = loaded.model._weights
         assert weights.head is weights.embedding
         untied = random_config()
         write_folder(tmp_path / "untied", untied)
-        weights = load_model(tmp_path / "untied", threads=1).model._weights
+        weights = load_model(tmp_path / "untied", LoadOptions(threads=1)).model._weights
         assert weights.head is not weights.embedding
 
 
@@ -254,7 +264,7 @@ class TestProgress:
         else:
             write_folder(path, config, shards=2)
         calls: list[tuple[int, int]] = []
-        load_model(path, threads=1, progress=lambda *call: calls.append(call))
+        load_model(path, LoadOptions(threads=1), progress=lambda *call: calls.append(call))
         done = [call[0] for call in calls]
         assert done == sorted(set(done))
         assert len({total for _, total in calls}) == 1
@@ -284,7 +294,7 @@ class TestProgress:
 
 
 def test_steps_after_close_fail_cleanly(folder: Path) -> None:
-    model = load_model(folder, threads=2).model
+    model = load_model(folder, LoadOptions(threads=2)).model
     model.close()
     with pytest.raises(AttributeError):
         model.step([], CancelFlag())
@@ -298,10 +308,11 @@ BIG = random_config(
 PEAK = """
 import sys
 import numpy as np
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import load_model
 from pyinfer.model.step import Span
 
-loaded = load_model(sys.argv[1], dtype=sys.argv[2], ctx_size=2048)
+loaded = load_model(sys.argv[1], LoadOptions(dtype=sys.argv[2], ctx_size=2048))
 model = loaded.model
 blocks = np.arange(32, dtype=np.int32)
 model.step([Span(np.arange(512, dtype=np.int32), 0, blocks, 1)])

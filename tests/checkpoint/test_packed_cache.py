@@ -18,6 +18,7 @@ import pytest
 from pyinfer._kernels.runtime import Runtime
 from pyinfer._kernels.tensor import MAP_ALIGNMENT
 from pyinfer.checkpoint import packed_cache, packed_file
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import LoadedModel, load_model
 from pyinfer.checkpoint.packed_cache import PackedCache, default_folder
 from pyinfer.checkpoint.packed_file import PackedFileError, PackedReader, read_description
@@ -44,7 +45,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def _load(model: Path, cache: Path | bool, dtype: str | None = None) -> LoadedModel:
-    return load_model(model, dtype=dtype, threads=2, ctx_size=256, packed_cache=cache)
+    return load_model(model, LoadOptions(dtype=dtype, threads=2, ctx_size=256, packed_cache=cache))
 
 
 def _logits(loaded: LoadedModel) -> bytes:
@@ -93,7 +94,9 @@ def test_a_gguf_file(tied: bool, tmp_path: Path, cache: Path) -> None:
 def test_progress_reaches_the_end(model: Path, cache: Path) -> None:
     calls: list[tuple[int, int]] = []
     for _ in range(2):
-        load_model(model, packed_cache=cache, progress=lambda *call: calls.append(call))
+        load_model(
+            model, LoadOptions(packed_cache=cache), progress=lambda *call: calls.append(call)
+        )
     assert calls[-1][0] == calls[-1][1] > 0
 
 
@@ -315,8 +318,9 @@ class TestWriting:
 PROGRAM = """
 import sys
 import numpy as np
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import load_model
-loaded = load_model(sys.argv[1], threads=1, ctx_size=256, packed_cache=sys.argv[2])
+loaded = load_model(sys.argv[1], LoadOptions(threads=1, ctx_size=256, packed_cache=sys.argv[2]))
 logits = loaded.model.logits(np.arange(40) * 7 % 300, np.zeros(1, np.int32))
 print(logits.tobytes().hex()[:4000], loaded.report[-1].split()[2])
 """

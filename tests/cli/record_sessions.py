@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pyinfer.loading import DEMO_FOLDER
+from pyinfer.store.places import DEMO_FOLDER
 
 from ..store.hub_server import Hub
 from ..store.stores import add_ollama

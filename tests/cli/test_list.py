@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pyinfer.cli.main import main
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.store.local import Store
+from pyinfer.store.places import DEMO_FOLDER
 
 from ..checkpoints import random_config, write_gguf
 from ..store.stores import add_model, add_ollama

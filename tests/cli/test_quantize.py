@@ -8,7 +8,7 @@ import gguf
 import pytest
 
 from pyinfer.cli.main import main
-from pyinfer.loading import DEMO_FOLDER
+from pyinfer.store.places import DEMO_FOLDER
 
 
 @pytest.fixture

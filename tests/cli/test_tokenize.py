@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pyinfer.cli.main import main
 from pyinfer.cli.tokenize import piece_text
-from pyinfer.loading import DEMO_FOLDER
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.text.tokenizer import Tokenizer
 
 from ..checkpoints import random_config, write_folder

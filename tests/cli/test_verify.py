@@ -9,7 +9,7 @@ import pytest
 
 from pyinfer.cli.main import main
 from pyinfer.eval.golden_file import SHIPPED
-from pyinfer.loading import DEMO_FOLDER
+from pyinfer.store.places import DEMO_FOLDER
 
 from ..checkpoints import random_config, write_folder
 

@@ -10,11 +10,11 @@ import pytest
 import pyinfer
 from pyinfer.convert.create import CreateEvent, create_model
 from pyinfer.errors import InvalidNameError, ModelFormatError, ModelNotFoundError, UsageError
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.store.details import read_details
 from pyinfer.store.local import Store
 from pyinfer.store.model_settings import ModelSettings
 from pyinfer.store.names import parse_name
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.store.resolve import resolve_model
 
 from ..checkpoints import random_config, write_folder, write_gguf

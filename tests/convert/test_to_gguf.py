@@ -17,8 +17,8 @@ from pyinfer.convert.to_folder import gguf_to_folder
 from pyinfer.convert.to_gguf import folder_to_gguf, stored_float
 from pyinfer.convert.tokenizer_files import tokenizer_files
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError, UsageError
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.quant.plan import FileRules, parse_override
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.text.folder_tokenizer import read_folder
 
 from ..checkpoint.gguf_bytes import ARR, F32, U32, Array, build, small_pairs, small_tensors

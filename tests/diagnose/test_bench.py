@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.diagnose import bench
 from pyinfer.diagnose.bench import BenchRequest, BenchTest, limit_seconds, run_bench
 from pyinfer.diagnose.limits import Limits
@@ -48,7 +49,8 @@ def test_results_of_the_embedded_model() -> None:
 def test_a_model_of_the_users(tmp_path: Path) -> None:
     write_folder(tmp_path / "model", random_config(vocab=320, hidden=64))
     request = BenchRequest(
-        model=tmp_path / "model", prompts=(5,), generations=(0,), dtype="f32", isa="scalar",
+        model=tmp_path / "model", prompts=(5,), generations=(0,),
+        options=LoadOptions(dtype="f32", isa="scalar"),
         threads=(1,), repetitions=1, warm_up=False,
     )  # fmt: skip
     (result,) = run_bench(request)
@@ -75,8 +77,8 @@ def test_prompt_and_decode_add_up() -> None:
         (BenchRequest(sequences=(33,)), "33 sequences"),
         (BenchRequest(sequences=(0,)), "sequences"),
         (BenchRequest(depths=(10_000,)), "context"),
-        (BenchRequest(dtype="q9"), "q9"),
-        (BenchRequest(isa="mmx"), "mmx"),
+        (BenchRequest(options=LoadOptions(dtype="q9")), "q9"),
+        (BenchRequest(options=LoadOptions(isa="mmx")), "mmx"),
     ],
 )
 def test_refused(request_: BenchRequest, message: str) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from pyinfer._kernels.runtime import available_isas
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import load_model, model_need
 from pyinfer.cli.main import main
 from pyinfer.diagnose import doctor
 from pyinfer.errors import UsageError
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.model import tuner
 from pyinfer.store.local import Store
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.store.pull import import_files
 
 from ..store.stores import add_model
@@ -53,7 +54,7 @@ def test_findings(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_need_is_what_loading_takes() -> None:
     need = model_need(DEMO_FOLDER)
-    loaded = load_model(DEMO_FOLDER, threads=1, ctx_size=64)
+    loaded = load_model(DEMO_FOLDER, LoadOptions(threads=1, ctx_size=64))
     try:
         assert need.bytes_per_token == loaded.model.bytes_per_token
         assert need.formats == loaded.formats

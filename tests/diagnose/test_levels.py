@@ -11,6 +11,7 @@ import pytest
 from pyinfer._kernels import runtime
 from pyinfer._kernels.runtime import Level, available_isas, choose_isa, isa_choice
 from pyinfer.checkpoint import loader
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.diagnose.levels import level_facts, level_line, level_names
 from pyinfer.errors import UnsupportedCPUError, UsageError
 
@@ -87,11 +88,11 @@ def test_plain_c_is_not_taken_silently(
     write_folder(tmp_path, random_config(), 1)
     set_table(table, TABLE[0], TABLE[3])
     table.setattr(loader, "ISAS", ("wide", "scalar"))
-    loader.load_model(tmp_path, threads=1, ctx_size=64)
+    loader.load_model(tmp_path, LoadOptions(threads=1, ctx_size=64))
     assert caplog.messages == [
         "the kernels run in plain C, many times slower: wide: this CPU lacks sse9, sse8"
     ]
     caplog.clear()
-    model = loader.load_model(tmp_path, threads=1, ctx_size=64, isa="scalar")
+    model = loader.load_model(tmp_path, LoadOptions(threads=1, ctx_size=64, isa="scalar"))
     assert caplog.messages == []
     assert "instruction set: scalar (isa=scalar)" in model.report

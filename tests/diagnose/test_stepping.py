@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import load_model
 from pyinfer.diagnose.stepping import Stepper
 from pyinfer.model.model import Model
@@ -35,7 +36,7 @@ class Watched:
 @pytest.fixture
 def model(tmp_path: Path) -> Iterator[Watched]:
     write_folder(tmp_path / "model", random_config())
-    loaded = load_model(tmp_path / "model", threads=1, ctx_size=2048)
+    loaded = load_model(tmp_path / "model", LoadOptions(threads=1, ctx_size=2048))
     yield Watched(loaded.model)
     loaded.model.close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.errors import ModelUnsupportedError
 from pyinfer.eval.divergence import Divergence, compare
 from pyinfer.eval.logits_file import LogitsReader, LogitsWriter, Shape
@@ -72,7 +73,7 @@ def save(subject: Subject, path: Path) -> int:
 def test_a_model_against_itself_and_coarser_ones(tmp_path: Path) -> None:
     means = {}
     for dtype in ("f32", "q8_0", "q4_0"):
-        with Subject(None, N_CTX, dtype=dtype, threads=1) as subject:
+        with Subject(None, LoadOptions(ctx_size=N_CTX, dtype=dtype, threads=1)) as subject:
             if dtype == "f32":
                 count = save(subject, tmp_path / "base")
             with LogitsReader(tmp_path / "base") as base:
@@ -94,7 +95,7 @@ def test_another_vocabulary_is_refused(tmp_path: Path) -> None:
         writer.add(np.zeros((1, 511), np.float32))
         writer.file.publish()
     with (
-        Subject(None, N_CTX, threads=1) as subject,
+        Subject(None, LoadOptions(ctx_size=N_CTX, threads=1)) as subject,
         LogitsReader(tmp_path / "base") as base,
         pytest.raises(ModelUnsupportedError, match="511 ids, this model one of 512"),
     ):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.errors import NumericError
 from pyinfer.eval.importance import collect, matrices_by_input
 from pyinfer.eval.subject import Subject
@@ -22,7 +23,7 @@ def norm(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def test_matrices_share_inputs_as_in_the_graph() -> None:
-    with Subject(None, 8, threads=1) as subject:
+    with Subject(None, LoadOptions(ctx_size=8, threads=1)) as subject:
         calls = matrices_by_input(subject.model.config)
     assert calls[:4] == [
         ("blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight"),
@@ -36,7 +37,7 @@ def test_matrices_share_inputs_as_in_the_graph() -> None:
 
 def test_first_inputs_by_hand(tmp_path: Path) -> None:
     weights = write_folder(tmp_path, CONFIG, dtype="f32")
-    with Subject(tmp_path, 64, dtype="f32", threads=2) as subject:
+    with Subject(tmp_path, LoadOptions(ctx_size=64, dtype="f32", threads=2)) as subject:
         seen: list[int] = []
         found = collect(subject.model, WINDOWS, report=seen.append)
         whole = collect(subject.model, WINDOWS, with_head=True)
@@ -59,7 +60,7 @@ def test_the_last_input_follows_from_the_logits(tmp_path: Path) -> None:
     config = random_config(hidden=320, heads=4, intermediate=64)
     weights = random_weights(config) | {"lm_head.weight": np.eye(320, dtype=np.float32)}
     write_folder(tmp_path, config, dtype="f32", weights=weights)
-    with Subject(tmp_path, 64, dtype="f32", threads=1) as subject:
+    with Subject(tmp_path, LoadOptions(ctx_size=64, dtype="f32", threads=1)) as subject:
         found = collect(subject.model, WINDOWS, with_head=True)
         blocks = np.zeros(1, np.int32)
         rows = np.concatenate([subject.model.logits(w, blocks) for w in WINDOWS])
@@ -69,7 +70,7 @@ def test_the_last_input_follows_from_the_logits(tmp_path: Path) -> None:
 
 def test_steps_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_folder(tmp_path, CONFIG, dtype="f32")
-    with Subject(tmp_path, 64, dtype="f32", threads=1) as subject:
+    with Subject(tmp_path, LoadOptions(ctx_size=64, dtype="f32", threads=1)) as subject:
         whole = collect(subject.model, WINDOWS)
         monkeypatch.setattr(type(subject.model), "max_step_tokens", 7)
         parts = collect(subject.model, WINDOWS)
@@ -82,7 +83,7 @@ def test_nan_is_an_error(tmp_path: Path) -> None:
     weights["model.layers.1.input_layernorm.weight"][3] = np.nan
     write_folder(tmp_path, CONFIG, dtype="f32", weights=weights)
     with (
-        Subject(tmp_path, 64, dtype="f32", threads=1) as subject,
+        Subject(tmp_path, LoadOptions(ctx_size=64, dtype="f32", threads=1)) as subject,
         pytest.raises(NumericError, match=r"blk\.1\.attn_q"),
     ):
         collect(subject.model, WINDOWS)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pyinfer
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.errors import NumericError
 from pyinfer.eval.perplexity import Estimate, negative_log_likelihood, score, window_logits
 from pyinfer.eval.subject import Subject
@@ -20,7 +21,7 @@ TEXT = "<｜User｜>What is 12 + 30?<｜Assistant｜><think>\n2+0=02\n</think>\n
 
 @pytest.fixture(scope="module")
 def subject() -> Iterator[Subject]:
-    with Subject(None, N_CTX + 20, dtype="f32", threads=1) as subject:
+    with Subject(None, LoadOptions(ctx_size=N_CTX + 20, dtype="f32", threads=1)) as subject:
         yield subject
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pyinfer.errors import RequestError
 from pyinfer.eval.windows import halves, strided, text_tokens
-from pyinfer.loading import DEMO_FOLDER
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.text.tokenizer import Tokenizer
 
 TOKENS = np.arange(100, 131, dtype=np.int32)

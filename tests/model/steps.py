@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyinfer._kernels.runtime import Runtime
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import load_model
 from pyinfer.model.model import Model, StepLimits
 from pyinfer.model.step import BLOCK_TOKENS, LOGITS_ALL, LogitsRow, Span
@@ -43,7 +44,9 @@ def load(
     kv_type: str | None = None,
 ) -> Model:
     """Load a checkpoint for tests of its model alone."""
-    return load_model(path, dtype=dtype, threads=threads, isa=isa, kv_type=kv_type).model
+    return load_model(
+        path, LoadOptions(dtype=dtype, threads=threads, isa=isa, kv_type=kv_type)
+    ).model
 
 
 def with_runtime(

@@ -14,9 +14,10 @@ import pytest
 from pyinfer._kernels.formats import FORMATS
 from pyinfer._kernels.runtime import Runtime, available_isas
 from pyinfer._kernels.tensor import Arena, PackedTensor, packed_bytes
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import load_model
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.model.contract import CONTRACT_VERSION, PANELS_VERSION
+from pyinfer.store.places import DEMO_FOLDER
 
 # Version -> format -> hash of the embedded model's logits for 40 tokens.
 LOGITS = {
@@ -51,7 +52,7 @@ def _hash(data: bytes) -> str:
 
 def logits_hash(fmt: str, isa: str) -> str:
     """Hash of logits on one level; 40 tokens in steps of 32 and 8."""
-    model = load_model(DEMO_FOLDER, dtype=fmt, isa=isa, threads=2, ctx_size=64).model
+    model = load_model(DEMO_FOLDER, LoadOptions(dtype=fmt, isa=isa, threads=2, ctx_size=64)).model
     tokens = np.arange(40, dtype=np.int32) * 37 % 500
     return _hash(model.logits(tokens, np.zeros(1, np.int32)).tobytes())
 

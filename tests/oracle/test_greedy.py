@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import pyinfer
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.model.step import LOGITS_LAST, Span
+from pyinfer.store.places import DEMO_FOLDER
 
 from ..checkpoints import random_config, random_weights, write_folder
 from ..model.steps import Ints, load, table, with_runtime

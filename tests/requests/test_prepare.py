@@ -12,7 +12,7 @@ from pyinfer import SamplingParams
 from pyinfer.config import GenerationDefaults
 from pyinfer.engine.limits import EngineLimits
 from pyinfer.errors import ContextLengthError, RequestError
-from pyinfer.loading import DEMO_FOLDER, read_tokenizer
+from pyinfer.loading import read_tokenizer
 from pyinfer.model_info import ModelInfo
 from pyinfer.requests.prepare import prepare, sampling_params
 from pyinfer.requests.preset import Preset
@@ -20,6 +20,7 @@ from pyinfer.requests.prompts import build_prompt
 from pyinfer.requests.spec import GenerateSpec, ServedModel
 from pyinfer.serving.embeddings import embedding_requests
 from pyinfer.store.details import read_details
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.tags import OPEN_TAG
 from pyinfer.text.tokenizer import Tokenizer

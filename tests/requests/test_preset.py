@@ -11,10 +11,10 @@ import pyinfer
 from pyinfer import SamplingParams
 from pyinfer.config import GenerationDefaults
 from pyinfer.errors import RequestError
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.requests.preset import Preset, option_fields
 from pyinfer.store.local import Store
 from pyinfer.store.model_settings import ModelSettings
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.store.resolve import ResolvedModel
 
 from ..store.stores import add_model

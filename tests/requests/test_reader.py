@@ -7,7 +7,7 @@ import pytest
 from pyinfer import SamplingParams
 from pyinfer.engine.limits import EngineLimits
 from pyinfer.engine.messages import End, Stats, Tokens
-from pyinfer.loading import DEMO_FOLDER, read_tokenizer
+from pyinfer.loading import read_tokenizer
 from pyinfer.model_info import ModelInfo
 from pyinfer.requests.answer import AnswerEvent, Chunk, Finished
 from pyinfer.requests.prepare import prepare
@@ -15,6 +15,7 @@ from pyinfer.requests.preset import Preset
 from pyinfer.requests.reader import AnswerReader
 from pyinfer.requests.spec import GenerateSpec, TextModel
 from pyinfer.store.details import read_details
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.text.chat_template import ChatTemplate
 from pyinfer.text.detokenizer import Detokenizer
 

@@ -97,10 +97,11 @@ warnings.simplefilter("ignore")  # newer interpreters warn about fork() with thr
 import numpy as np
 import pyinfer
 from pyinfer.errors import EngineError
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import load_model
 from pyinfer.model.step import Span
 
-model = load_model(sys.argv[1], threads=3).model
+model = load_model(sys.argv[1], LoadOptions(threads=3)).model
 llm = pyinfer.load(sys.argv[1], threads=3)
 params = pyinfer.SamplingParams(max_tokens=3)
 blocks = np.zeros(1, np.int32)

@@ -40,12 +40,12 @@ def test_own_variables_win_and_flags_win_over_both() -> None:
         "OLLAMA_KV_CACHE_TYPE": "q8_0",
         "OLLAMA_CONTEXT_LENGTH": "4096",
     }
-    settings = ServerSettings.from_environment(environment, keep_alive=None, context=512)
+    settings = ServerSettings.from_environment(environment, keep_alive=None, ctx_size=512)
     assert settings.parallel == 3
     assert settings.keep_alive == 5400.0
     assert settings.max_models == 3
     assert settings.origins == ("http://a", "https://b")
-    assert (settings.kv_type, settings.context) == ("q8_0", 512)
+    assert (settings.load.kv_type, settings.load.ctx_size) == ("q8_0", 512)
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from pyinfer.errors import (
     StoreFullError,
     UsageError,
 )
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.store.local import Store, StoredModel
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.store.pull import PullEvent, import_files, pull
 from pyinfer.store.transport import NetworkSettings
 

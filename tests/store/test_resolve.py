@@ -9,8 +9,8 @@ import pytest
 
 import pyinfer
 from pyinfer.errors import InvalidNameError, ModelNotFoundError
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.store.local import Store
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.store.resolve import known_names, resolve_model
 
 from ..checkpoints import random_config, write_gguf

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pyinfer._kernels.runtime import available_isas
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.checkpoint.loader import load_model
 from pyinfer.errors import PyinferError
 from pyinfer.model.step import LOGITS_ALL, Span
@@ -29,7 +30,7 @@ TOKENS = 5
 def run(path: Path, isa: str, kv_type: str | None) -> str:
     """Load one file and compute with it; return what came of it."""
     try:
-        loaded = load_model(path, threads=2, isa=isa, ctx_size=64, kv_type=kv_type)
+        loaded = load_model(path, LoadOptions(threads=2, isa=isa, ctx_size=64, kv_type=kv_type))
     except PyinferError as error:
         return type(error).__name__
     model = loaded.model

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pyinfer.checkpoint.checkpoint import open_checkpoint
+from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.convert.requantize import requantize
 from pyinfer.convert.to_gguf import folder_to_gguf
 from pyinfer.eval.divergence import compare
@@ -26,8 +27,8 @@ from pyinfer.eval.logits_file import LogitsReader, LogitsWriter, Shape
 from pyinfer.eval.perplexity import score
 from pyinfer.eval.subject import Subject
 from pyinfer.eval.windows import second_halves, text_tokens
-from pyinfer.loading import DEMO_FOLDER
 from pyinfer.quant.plan import MIXES, FileRules
+from pyinfer.store.places import DEMO_FOLDER
 
 from .accuracy import measure
 from .generate import held_out
@@ -71,7 +72,7 @@ def prepare(folder: Path, n_windows: int) -> Path:
     with open_checkpoint(DEMO_FOLDER) as checkpoint:
         folder_to_gguf(checkpoint, base, FileRules("f32"))
     problems = held_out(1200)
-    with Subject(base, N_CTX) as subject:
+    with Subject(base, LoadOptions(ctx_size=N_CTX)) as subject:
         tokenizer, model = subject.tokenizer, subject.model
         rows = [
             text_tokens(tokenizer, text_of(part), special=True)[: n_windows * N_CTX].reshape(
@@ -101,7 +102,10 @@ def measured(base: Path, variant: Variant, problems: list[Problem]) -> dict[str,
             checkpoint, path, FileRules(variant.mix), fit=variant.fit, force=True,
             imatrix=folder / "imatrix.gguf" if variant.imatrix else None,
         )  # fmt: skip
-    with Subject(path, N_CTX) as subject, LogitsReader(folder / "base") as saved:
+    with (
+        Subject(path, LoadOptions(ctx_size=N_CTX)) as subject,
+        LogitsReader(folder / "base") as saved,
+    ):
         windows = second_halves(saved.tokens, subject.tokenizer.bos_id)
         found = compare(subject.model, windows, saved)
         estimate = found.model

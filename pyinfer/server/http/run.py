@@ -124,14 +124,14 @@ def start_line(settings: ServerSettings, listener: socket.socket, model: str) ->
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     models = ", ".join(settings.preload) or model
-    if settings.threads is not None:
-        threads, reason = settings.threads, "as told"
+    if settings.load.threads is not None:
+        threads, reason = settings.load.threads, "as told"
     else:
         choice = default_threads()
         threads, reason = choice.count, choice.reason
     return (
         f"listening on http://{shown}:{port} (models: {models}, others on demand; "
-        f"threads: {threads}, {reason}; kernels: {level_line(settings.isa)})"
+        f"threads: {threads}, {reason}; kernels: {level_line(settings.load.isa)})"
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pyinfer.loading import DEMO_FOLDER
+from pyinfer.store.places import DEMO_FOLDER
 from pyinfer.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:

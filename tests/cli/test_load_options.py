@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pyinfer.cli.model_option import model_name, model_path
+from pyinfer.cli.load_options import model_name, model_path
 from pyinfer.errors import ModelNotFoundError
-from pyinfer.loading import DEMO_FOLDER
+from pyinfer.store.places import DEMO_FOLDER
 
 
 def test_embedded_path_and_name(tmp_path: Path) -> None:
