@@ -19,7 +19,7 @@ class Renderer:
         self.calls = 0
         self._width, self._hidden = width, hidden
 
-    def __call__(self, messages: Any) -> ChatPrompt:
+    def __call__(self, messages: Any, limit: int = 0) -> ChatPrompt:
         self.calls += 1
         contents = [m["content"][:9] if self._hidden else m["content"] for m in messages]
         text = "".join(f"<|{content}|>" for content in contents)
@@ -45,7 +45,7 @@ def test_as_few_as_needed(hidden: bool) -> None:
         messages = conversation(dice, dice.randrange(1, 60), dice.choice([2, 30, 400]))
         room = dice.randrange(1, 4000)
         render = Renderer(dice.choice([1, 3, 7]), hidden)
-        cut = _fitting(render, messages, room)
+        cut = _fitting(render, messages, room, 100_000)
         assert render.calls <= 1 + _GUESSES + math.ceil(math.log2(len(messages) + 1)) + 1
         assert cut.truncated_messages == fewest(messages, room, render)
 
@@ -54,5 +54,5 @@ def test_even_messages_are_rendered_four_times_at_most() -> None:
     messages = [{"role": "user", "content": "word " * 20} for _ in range(300)]
     for room in (100, 1_000, 5_000, 9_000):
         render = Renderer()
-        assert _fitting(render, messages, room).truncated_messages > 0
+        assert _fitting(render, messages, room, 100_000).truncated_messages > 0
         assert render.calls <= 4
