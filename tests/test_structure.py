@@ -80,6 +80,7 @@ CROSS_TESTS = {
     "tests/test_docs.py",
     "tests/test_examples.py",  # doctests of the public surface
     "tests/test_instruction_counts.py",  # of the compiled kernels
+    "tests/test_kernel_templates.py",  # parameters of the templates of kernels
     "tests/test_packaging.py",
     "tests/test_structure.py",
     "tests/test_structure_c.py",
@@ -301,6 +302,7 @@ def modules_of(folder: str) -> set[str]:
     """Names that a test in tests/<folder> may carry."""
     if folder == "kernels":
         kernels = {path.name for path in (ROOT / "csrc/kernels").iterdir() if path.is_dir()}
+        kernels |= {path.stem.split("_")[0] for path in files(".c", under="csrc/kernels/formats")}
         return kernels | {path.stem for path in CYTHON}
     if folder == "bench":
         return {path.stem for path in files(".py", under="bench")}

@@ -29,7 +29,7 @@ ISAS = tuple(
     )
 )
 
-# Kernel files whose kernels carry another name than <folder>_<file>: one file holds a pair, or the
+# Kernel files whose kernels carry another name than the path says: one file holds a pair, or the
 # operation has two words.
 PAIRS = {
     "pack": ("pack", "unpack"),
@@ -37,9 +37,10 @@ PAIRS = {
     "head": ("head_stats", "head_select"),
 }
 APPEND = re.compile(r"attn/kv_(\w+)_append_(\w+)$")
+FORMAT_KERNEL = re.compile(r"formats/(?P<format>\w+)/(?P<op>[a-z]+)_(?P<isa>[a-z0-9]+)$")
 
 # Which headers a folder of csrc may include, besides those of its own folder.
-BASE = {"types", "blocks", "panels"}
+BASE = {"types", "panels"}
 MAY_INCLUDE = {
     "kernels": {*BASE, "kernel_types"},
     "cpu": {"types", "cpu"},
@@ -52,7 +53,6 @@ MAY_INCLUDE = {
 HEADERS = {
     "formats": set(),
     "types": {"formats"},
-    "blocks": {"types"},
     "panels": {"types"},
     "qtype": {"types"},
     "cpu": {"types"},
@@ -136,7 +136,10 @@ def kernel_names(path: Path) -> set[str]:
     stem = path.relative_to(CSRC / "kernels").with_suffix("").as_posix()
     if found := APPEND.match(stem):
         return {f"pi_kv_append_{found[1]}_{found[2]}"}
-    op, rest = stem.split("/")
+    if found := FORMAT_KERNEL.match(stem):
+        op, rest = found["op"], f"{found['format']}_{found['isa']}"
+    else:
+        op, rest = stem.split("/")
     if op == "act":
         return {f"pi_act_{rest}"}
     return {f"pi_{verb}_{rest}" for verb in PAIRS.get(op, (op,))}
@@ -206,6 +209,26 @@ def test_every_kernel_has_a_scalar_form() -> None:
     assert [stem for stem in stems if not (CSRC / f"{stem}_scalar.c").exists()] == []
 
 
+def kernels_may_include(path: Path, header: str) -> bool:
+    """Whether a file below ``kernels/`` may include another file of it.
+
+    Everybody takes real helpers and files of the own folder. A kernel of a format takes a template
+    of its operation, and layout and codes of the format whose blocks it writes. Templates take
+    parts of templates, and end all parameters.
+    """
+    folder = header.removeprefix("kernels/").rsplit("/", 1)[0]
+    own = path.parent.relative_to(CSRC / "kernels").as_posix()
+    if header.endswith(".c") or not header.startswith("kernels/"):
+        return False
+    if folder in ("util", own):
+        return True
+    if path.name.endswith(".inc.h"):
+        return folder == "dot" or header == "kernels/undef_params.h"
+    if own.startswith("formats/") and folder.startswith("formats/"):
+        return header.endswith(("/layout.h", "/codes.h"))
+    return own.startswith("formats/") and folder == path.stem.split("_")[0]
+
+
 def test_includes_go_down_only() -> None:
     wrong = []
     for path, (sign, header) in itertools.chain.from_iterable(
@@ -220,9 +243,8 @@ def test_includes_go_down_only() -> None:
         elif home == "pyinfer":
             own = HEADERS.get(path.stem, set()) if folder == "include" else MAY_INCLUDE[folder]
             fine = rest.removesuffix(".h") in own
-        elif folder == "kernels":  # shared parts of kernels, or a template of the same operation
-            fine = Path(header).parent.as_posix() in ("kernels/util", f"kernels/{path.parent.name}")
-            fine = fine and not header.endswith(".c")
+        elif folder == "kernels":
+            fine = kernels_may_include(path, header)
         else:
             fine = home == folder or (folder, header) == ("ops", "kernels/util/exp.h")
         if not fine:

@@ -75,8 +75,9 @@ function(pi_add_avx2vnni target)
   endforeach()
   target_compile_definitions(${target}_avx2vnni PRIVATE PI_DPBUSD=_mm256_dpbusd_avx_epi32)
   target_compile_definitions(${target}_avx2vnni_evex PRIVATE PI_DPBUSD=_mm256_dpbusd_epi32)
-  foreach(file ${files}) # kernels/gemv/q4_0_avx2vnni.c exports pi_gemv_q4_0_avx2vnni
-    string(REGEX REPLACE "kernels/(.*)/(.*)\\.c" "pi_\\1_\\2" symbol ${file})
+  foreach(file ${files}) # formats/q4_0/gemv_avx2vnni.c exports pi_gemv_q4_0_avx2vnni
+    string(REGEX REPLACE "formats/(.*)/([a-z]*)_avx2vnni" "\\2/\\1_avx2vnni" symbol ${file})
+    string(REGEX REPLACE "kernels/(.*)/(.*)\\.c" "pi_\\1_\\2" symbol ${symbol})
     target_compile_definitions(${target}_avx2vnni_evex PRIVATE ${symbol}=${symbol}_evex)
   endforeach()
   target_compile_definitions(${target} PUBLIC PI_BUILD_AVX2VNNI)

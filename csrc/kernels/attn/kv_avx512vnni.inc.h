@@ -1,10 +1,5 @@
 /* Template: attention over a paged cache, AVX-512.
  *
- * Parameters:
- *   NAME       exported symbol
- *   ELEMENT    stored element: uint16_t (f16) or float
- *   LOAD16     LOAD16(const ELEMENT *): 16 values as f32
- *
  * Few queries (decode): a register holds 16 cached tokens of one query, K and V are widened in
  * registers once for all queries of the head group, and each line that is read prefetches the same
  * line of the next block. Many queries (prompts): see queries_avx512vnni.h; tiles are widened into
@@ -12,17 +7,27 @@
 #include "kernels/attn/queries_avx512vnni.h"
 #include "kernels/attn/tokens_avx512vnni.h"
 
-pi_attn_fn NAME;
+#ifndef PARAM_KERNEL
+#error "attn/kv_avx512vnni.inc.h needs PARAM_KERNEL"
+#endif
+#ifndef PARAM_ELEMENT
+#error "attn/kv_avx512vnni.inc.h needs PARAM_ELEMENT"
+#endif
+#ifndef PARAM_LOAD
+#error "attn/kv_avx512vnni.inc.h needs PARAM_LOAD"
+#endif
+
+pi_attn_fn PARAM_KERNEL;
 
 #define MANY_HEAD_DIM 256 /* longest head whose queries and tiles fit the caches in f32 */
 #define MANY_WIDE (PI_KV_BLOCK_TOKENS * VALUE_LINES * LANES) /* >= MANY_HEAD_DIM * TILE */
 #define SCORE_TOKENS 8
 
-static const ELEMENT *keys_of(const struct block *block) {
-    return (const ELEMENT *)(const void *)block->at; /* [tile][head_dim][16] */
+static const PARAM_ELEMENT *keys_of(const struct block *block) {
+    return (const PARAM_ELEMENT *)(const void *)block->at; /* [tile][head_dim][16] */
 }
 
-static const ELEMENT *values_of(const struct pi_attn_args *a, const struct block *block) {
+static const PARAM_ELEMENT *values_of(const struct pi_attn_args *a, const struct block *block) {
     return keys_of(block) + PI_KV_BLOCK_TOKENS * a->head_dim; /* [64][v_stride] */
 }
 
@@ -40,9 +45,9 @@ PI_INLINE void score_tiles(const struct pi_attn_args *a, const struct block *blo
     for (size_t d = 0; d < a->head_dim; d++) {
         __m512 k_f32x16[BLOCK_TILES];
         for (size_t j = 0; j < n_tiles; j++) {
-            const ELEMENT *line = keys_of(block) + (j * a->head_dim + d) * TILE;
+            const PARAM_ELEMENT *line = keys_of(block) + (j * a->head_dim + d) * TILE;
             pi_prefetch_ahead(line, block->ahead);
-            k_f32x16[j] = LOAD16(line);
+            k_f32x16[j] = PARAM_LOAD(line);
         }
         for (size_t i = 0; i < n; i++) {
             const __m512 q_f32x16 = _mm512_set1_ps(q[i * a->q_stride + d]);
@@ -60,15 +65,15 @@ PI_INLINE void score_tiles(const struct pi_attn_args *a, const struct block *blo
 
 /* Tokens [from, to) of the block for n queries; v points to n_lines * 16 dimensions. */
 PI_INLINE void add_tokens(__m512 (*o_f32x16)[VALUE_LINES], size_t n, size_t n_lines,
-                          const ELEMENT *v, size_t v_stride, ptrdiff_t ahead,
+                          const PARAM_ELEMENT *v, size_t v_stride, ptrdiff_t ahead,
                           const float (*p)[PI_KV_BLOCK_TOKENS], size_t from, size_t to) {
     v += from * v_stride;
     for (size_t t = from; t < to; t++, v += v_stride) {
         __m512 v_f32x16[VALUE_LINES];
         for (size_t c = 0; c < n_lines; c++) {
-            v_f32x16[c] = LOAD16(v + LANES * c);
+            v_f32x16[c] = PARAM_LOAD(v + LANES * c);
         }
-        for (size_t c = 0; c < n_lines * LANES * sizeof(ELEMENT); c += PI_LINE_BYTES) {
+        for (size_t c = 0; c < n_lines * LANES * sizeof(PARAM_ELEMENT); c += PI_LINE_BYTES) {
             pi_prefetch_ahead((const char *)v + c, ahead);
         }
         for (size_t i = 0; i < n; i++) {
@@ -86,7 +91,7 @@ PI_INLINE void add_values(const struct pi_attn_args *a, const struct block *bloc
                           size_t i, size_t n, size_t d, size_t n_lines, const struct weights *w) {
     __m512 o_f32x16[FEW][VALUE_LINES];
     float *o = a->o + (query + i) * a->v_stride + d;
-    const ELEMENT *v = values_of(a, block) + d;
+    const PARAM_ELEMENT *v = values_of(a, block) + d;
     FOR_EACH_SUM(n, n_lines) { o_f32x16[j][c] = _mm512_loadu_ps(o + j * a->v_stride + LANES * c); }
     for (size_t tile = 0; tile < block->n_tiles; tile++) {
         if (w->grows[tile]) {
@@ -190,12 +195,12 @@ static void score_tile(struct queries *s, size_t tile, const float *q, const flo
 }
 
 /* n_rows rows of `width` values as f32. */
-static void widen(const ELEMENT *from, size_t from_step, float *to, size_t n_rows, size_t width,
-                  ptrdiff_t ahead) {
+static void widen(const PARAM_ELEMENT *from, size_t from_step, float *to, size_t n_rows,
+                  size_t width, ptrdiff_t ahead) {
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t i = 0; i < width; i += LANES) {
             pi_prefetch_ahead(from + r * from_step + i, ahead);
-            _mm512_store_ps(to + r * width + i, LOAD16(from + r * from_step + i));
+            _mm512_store_ps(to + r * width + i, PARAM_LOAD(from + r * from_step + i));
         }
     }
 }
@@ -205,8 +210,8 @@ static void add_block_values(const struct queries *s, const struct block *block,
     const size_t n_tokens = pi_min_size(s->n_tiles * TILE, block->count);
     for (size_t d = 0; d < stride;) {
         const size_t n_lines = d + VALUE_LINES * LANES <= stride ? VALUE_LINES : 1;
-        const ELEMENT *v = values_of(s->a, block) + d;
-        if (sizeof(ELEMENT) == sizeof(float)) {
+        const PARAM_ELEMENT *v = values_of(s->a, block) + d;
+        if (sizeof(PARAM_ELEMENT) == sizeof(float)) {
             pi_queries_add_values(s, s->p, (const float *)(const void *)v, stride, d, n_lines);
         } else {
             widen(v, stride, wide, n_tokens, n_lines * LANES, block->ahead);
@@ -227,8 +232,8 @@ static void attend_many(const struct pi_attn_args *a, size_t query, size_t n) {
         const struct block block = pi_block_at(a, first);
         pi_queries_enter(&s, first);
         for (size_t tile = 0; tile < s.n_tiles; tile++) {
-            const ELEMENT *k = keys_of(&block) + tile * TILE * a->head_dim;
-            if (sizeof(ELEMENT) == sizeof(float)) {
+            const PARAM_ELEMENT *k = keys_of(&block) + tile * TILE * a->head_dim;
+            if (sizeof(PARAM_ELEMENT) == sizeof(float)) {
                 score_tile(&s, tile, q, (const float *)(const void *)k);
             } else {
                 widen(k, TILE, wide, a->head_dim, TILE, block.ahead);
@@ -241,7 +246,7 @@ static void attend_many(const struct pi_attn_args *a, size_t query, size_t n) {
     pi_queries_end(&s);
 }
 
-void NAME(const struct pi_attn_args *a) {
+void PARAM_KERNEL(const struct pi_attn_args *a) {
     if (a->n_queries <= FEW || a->v_stride > MANY_HEAD_DIM) {
         EACH_FEW(a, attend_few);
         return;
@@ -249,6 +254,4 @@ void NAME(const struct pi_attn_args *a) {
     EACH_MANY(a, attend_many);
 }
 
-#undef NAME
-#undef ELEMENT
-#undef LOAD16
+#include "kernels/undef_params.h"

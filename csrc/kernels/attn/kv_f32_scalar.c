@@ -1,5 +1,5 @@
 /* Attention over an f32 cache, scalar. */
-#define NAME pi_attn_kv_f32_scalar
-#define ELEMENT float
-#define VALUE(x) (x)
+#define PARAM_KERNEL pi_attn_kv_f32_scalar
+#define PARAM_ELEMENT float
+#define PARAM_LOAD(x) (x)
 #include "kernels/attn/kv_scalar.inc.h"

@@ -1,23 +1,41 @@
 /* Template: AVX2 GEMM of a float format. A group of a panel is expanded to f32 once (8 KiB, in L1)
  * and all tokens pass over it; the register tile is a whole panel x 4 tokens, eight independent fma
- * chains. NAME is the exported symbol; GROUP, STEP, load_line and sort_rows come from
- * panel_lines_<format>_avx2.h. */
-pi_gemm_fn NAME;
+ * chains. Parameters: the AVX2 ones of a float format (README.md). */
+#include "pyinfer/kernel_types.h"
+#include <immintrin.h>
+
+#ifndef PARAM_KERNEL
+#error "gemm/float_avx2.inc.h needs PARAM_KERNEL"
+#endif
+#ifndef PARAM_GROUP
+#error "gemm/float_avx2.inc.h needs PARAM_GROUP"
+#endif
+#ifndef PARAM_LINE_INPUTS
+#error "gemm/float_avx2.inc.h needs PARAM_LINE_INPUTS"
+#endif
+#ifndef PARAM_LOAD_LINE
+#error "gemm/float_avx2.inc.h needs PARAM_LOAD_LINE"
+#endif
+#ifndef PARAM_SORT_ROWS
+#error "gemm/float_avx2.inc.h needs PARAM_SORT_ROWS"
+#endif
+
+pi_gemm_fn PARAM_KERNEL;
 
 #define PART 4 /* tokens of a register tile */
 
 typedef float line_f32[PI_PANEL_ROWS];
 
 /* The weights of a group as lines of f32, in `buffer` or, where they are f32 already, in place. */
-PI_INLINE const line_f32 *expand(const GROUP *group, line_f32 *buffer) {
-    if (STEP == 1) {
+PI_INLINE const line_f32 *expand(const PARAM_GROUP *group, line_f32 *buffer) {
+    if (PARAM_LINE_INPUTS == 1) {
         return (const line_f32 *)(const void *)group;
     }
-    for (size_t i = 0; i < PI_GROUP_INPUTS; i += STEP) {
-        __m256 w[STEP][2];
-        load_line(group, i, w);
-        for (size_t k = 0; k < STEP; k++) {
-            sort_rows(w[k]);
+    for (size_t i = 0; i < PI_GROUP_INPUTS; i += PARAM_LINE_INPUTS) {
+        __m256 w[PARAM_LINE_INPUTS][2];
+        PARAM_LOAD_LINE(group, i, w);
+        for (size_t k = 0; k < PARAM_LINE_INPUTS; k++) {
+            PARAM_SORT_ROWS(w[k]);
             _mm256_store_ps(buffer[i + k], w[k][0]);
             _mm256_store_ps(buffer[i + k] + 8, w[k][1]);
         }
@@ -47,10 +65,10 @@ PI_INLINE void add_part(const line_f32 *w, const float *x, size_t x_stride, floa
     }
 }
 
-void NAME(const struct pi_gemm_args *a) {
+void PARAM_KERNEL(const struct pi_gemm_args *a) {
     line_f32 buffer[PI_GROUP_INPUTS] PI_ALIGNED(64);
     for (size_t p = 0; p < a->n_panels; p++) {
-        const GROUP *panel = (const GROUP *)(const void *)(a->w + p * a->panel_stride);
+        const PARAM_GROUP *panel = (const PARAM_GROUP *)(const void *)(a->w + p * a->panel_stride);
         for (size_t g = 0; g < a->n_groups; g++) {
             const line_f32 *w = expand(panel + g, buffer);
             const float *x = (const float *)a->x + g * PI_GROUP_INPUTS;
@@ -64,6 +82,5 @@ void NAME(const struct pi_gemm_args *a) {
 }
 
 #undef PART
-#undef NAME
-#undef GROUP
-#undef STEP
+
+#include "kernels/undef_params.h"

@@ -1,9 +1,6 @@
 /* Template: GEMM with vpdpbusd of a format whose parts have minimums, or whose scales belong to 16
  * inputs.
- *
- * Parameters:
- *   NAME    exported symbol
- * and the header of the format (scaled_<format>_avx512vnni.h), included before.
+ * Parameters: the AVX-512 ones of a format with scaled parts (README.md).
  *
  * Unpacking such codes and scales costs more than the dots of a few tokens, so four groups of two
  * panels are expanded to bytes and f32 scales once (20 to 28 KiB, L1) and serve all tiles of tokens.
@@ -13,17 +10,56 @@
  * groups for all panels. */
 #include "pyinfer/kernel_types.h"
 
-pi_gemm_fn NAME;
+#ifndef PARAM_KERNEL
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_KERNEL"
+#endif
+#ifndef PARAM_GROUP
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_GROUP"
+#endif
+#ifndef PARAM_SPAN
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_SPAN"
+#endif
+#ifndef PARAM_PART_INPUTS
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_PART_INPUTS"
+#endif
+#ifndef PARAM_BIAS
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_BIAS"
+#endif
+#ifndef PARAM_HAS_MIN
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_HAS_MIN"
+#endif
+#ifndef PARAM_SCALES
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_SCALES"
+#endif
+#ifndef PARAM_LOAD_SCALES
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_LOAD_SCALES"
+#endif
+#ifndef PARAM_PART_SCALE
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_PART_SCALE"
+#endif
+#ifndef PARAM_CODES
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_CODES"
+#endif
+#if !PARAM_HAS_MIN
+#define PARAM_PART_MIN(scales, part) _mm512_setzero_ps() /* not added */
+#endif
+#ifndef PARAM_PART_MIN
+#error "gemm/scaled_avx512vnni.inc.h needs PARAM_PART_MIN"
+#endif
+
+#define PARTS (PI_BLOCK_INPUTS / PARAM_PART_INPUTS) /* of a block, with a scale each */
+
+pi_gemm_fn PARAM_KERNEL;
 
 #define EXPANDED_GROUPS 4 /* even: a super group is never parted */
 #define EXPANDED_BLOCKS (4 * EXPANDED_GROUPS)
-#define EXPANDED_PARTS (PI_PARTS * EXPANDED_BLOCKS)
+#define EXPANDED_PARTS (PARTS * EXPANDED_BLOCKS)
 #define EXPANDED_TILES 8 /* tiles whose sums of parts are held at once */
 
 struct expanded {
     __m512i code[EXPANDED_BLOCKS][PI_CHUNKS][2]; /* [block][chunk][panel] */
     __m512 scale[EXPANDED_PARTS][2];
-    __m512 min[PI_HAS_MIN ? EXPANDED_PARTS : 1][2];
+    __m512 min[PARAM_HAS_MIN ? EXPANDED_PARTS : 1][2];
 };
 
 /* Per token, group and part of 16 inputs: the start of the integer sum, or the scaled sum. */
@@ -37,9 +73,9 @@ static void sum_parts(const struct pi_a8_group *x, size_t n_groups, tile_sums su
     for (size_t g = 0; g < n_groups; g++) {
         for (size_t t = 0; t < PI_TILE_TOKENS; t++, x++) {
             int32_t sum[8];
-            pi_sums16_512(x->q, PI_HAS_MIN ? 1 : -PI_BIAS, sum);
+            pi_sums16_512(x->q, PARAM_HAS_MIN ? 1 : -PARAM_BIAS, sum);
             for (size_t p = 0; p < 8; p++) {
-                if (PI_HAS_MIN) {
+                if (PARAM_HAS_MIN) {
                     sums[g][t].scaled[p] = x->scale[p / 2] * (float)sum[p];
                 } else {
                     sums[g][t].start[p] = sum[p];
@@ -49,20 +85,20 @@ static void sum_parts(const struct pi_a8_group *x, size_t n_groups, tile_sums su
     }
 }
 
-static void expand(const pi_scaled *group, size_t n_groups, size_t panel, struct expanded *to) {
+static void expand(const PARAM_GROUP *group, size_t n_groups, size_t panel, struct expanded *to) {
     for (size_t g = 0; g < n_groups; g++) {
-        const pi_scaled *source = group + g / PI_SPAN;
-        const size_t half = g % PI_SPAN;
-        const pi_scales scales = pi_scales_of(source, half);
-        for (size_t p = 0; p < 4 * PI_PARTS; p++) {
-            to->scale[4 * PI_PARTS * g + p][panel] = pi_part_scale(&scales, p);
-            if (PI_HAS_MIN) {
-                to->min[4 * PI_PARTS * g + p][panel] = pi_part_min(&scales, p);
+        const PARAM_GROUP *source = group + g / PARAM_SPAN;
+        const size_t half = g % PARAM_SPAN;
+        const PARAM_SCALES scales = PARAM_LOAD_SCALES(source, half);
+        for (size_t p = 0; p < 4 * PARTS; p++) {
+            to->scale[4 * PARTS * g + p][panel] = PARAM_PART_SCALE(&scales, p);
+            if (PARAM_HAS_MIN) {
+                to->min[4 * PARTS * g + p][panel] = PARAM_PART_MIN(&scales, p);
             }
         }
         for (size_t b = 0; b < 4; b++) {
             __m512i code_u8x64[PI_CHUNKS];
-            pi_block_codes(source, 4 * half + b, code_u8x64);
+            PARAM_CODES(source, 4 * half + b, code_u8x64);
             for (size_t j = 0; j < PI_CHUNKS; j++) {
                 to->code[4 * g + b][j][panel] = code_u8x64[j];
             }
@@ -75,16 +111,16 @@ PI_INLINE void add_part(const struct expanded *w, size_t block, size_t part, siz
                         const struct pi_a8_group *x, const union part_sums *sums, float *out,
                         size_t out_stride, bool from_zero) {
     const size_t b = block % 4;
-    const size_t p = PI_PARTS * b + part;
+    const size_t p = PARTS * b + part;
     __m512i isum_i32x16[2][PI_TILE_TOKENS];
     for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
         for (size_t panel = 0; panel < n_panels; panel++) {
             isum_i32x16[panel][t] =
-                PI_BIAS ? _mm512_set1_epi32(sums[t].start[p]) : _mm512_setzero_si512();
+                PARAM_BIAS ? _mm512_set1_epi32(sums[t].start[p]) : _mm512_setzero_si512();
         }
     }
     PI_UNROLL(8)
-    for (size_t j = part * PI_CHUNKS / PI_PARTS; j < (part + 1) * PI_CHUNKS / PI_PARTS; j++) {
+    for (size_t j = part * PI_CHUNKS / PARTS; j < (part + 1) * PI_CHUNKS / PARTS; j++) {
         for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
             const __m512i q = pi_broadcast4(x[t].q + PI_BLOCK_INPUTS * b + 4 * j);
             for (size_t panel = 0; panel < n_panels; panel++) {
@@ -94,14 +130,14 @@ PI_INLINE void add_part(const struct expanded *w, size_t block, size_t part, siz
         }
     }
     for (size_t panel = 0; panel < n_panels; panel++) {
-        const __m512 scale_f32x16 = w->scale[PI_PARTS * block + part][panel];
-        const __m512 min_f32x16 = w->min[PI_HAS_MIN ? PI_PARTS * block + part : 0][panel];
+        const __m512 scale_f32x16 = w->scale[PARTS * block + part][panel];
+        const __m512 min_f32x16 = w->min[PARAM_HAS_MIN ? PARTS * block + part : 0][panel];
         for (size_t t = 0; t < PI_TILE_TOKENS; t++) {
             float *at = out + t * out_stride + panel * PI_PANEL_ROWS;
             __m512 f = from_zero ? _mm512_setzero_ps() : _mm512_loadu_ps(at);
             f = pi_scale_step(isum_i32x16[panel][t], scale_f32x16, x[t].scale[b], f);
-            if (PI_HAS_MIN) {
-                const float sum = PI_PARTS == 1 ? x[t].scaled_sum[b] : sums[t].scaled[p];
+            if (PARAM_HAS_MIN) {
+                const float sum = PARTS == 1 ? x[t].scaled_sum[b] : sums[t].scaled[p];
                 f = _mm512_fmadd_ps(min_f32x16, _mm512_set1_ps(sum), f);
             }
             _mm512_storeu_ps(at, f);
@@ -115,7 +151,7 @@ PI_INLINE void run(const struct expanded *w, size_t n_groups, size_t n_panels,
                    float *out, size_t out_stride, bool from_zero) {
     for (size_t g = 0; g < n_groups; g++, x += PI_TILE_TOKENS) {
         for (size_t b = 0; b < 4; b++) {
-            for (size_t part = 0; part < PI_PARTS; part++) {
+            for (size_t part = 0; part < PARTS; part++) {
                 if (from_zero) {
                     add_part(w, 4 * g + b, part, n_panels, x, sums[g], out, out_stride, true);
                     from_zero = false;
@@ -144,8 +180,8 @@ static void multiply(const struct pi_gemm_args *a, size_t first, size_t n_groups
                      size_t n_tiles) {
     const uint8_t *x = (const uint8_t *)a->x + tile * a->x_stride +
                        first * PI_TILE_TOKENS * sizeof(struct pi_a8_group);
-    tile_sums sums[PI_PARTS == 1 ? 1 : EXPANDED_TILES];
-    for (size_t i = 0; PI_PARTS > 1 && i < n_tiles; i++) {
+    tile_sums sums[PARTS == 1 ? 1 : EXPANDED_TILES];
+    for (size_t i = 0; PARTS > 1 && i < n_tiles; i++) {
         sum_parts((const void *)(x + i * a->x_stride), n_groups, sums[i]);
     }
     const bool from_zero = first == 0 && !a->accumulate;
@@ -153,21 +189,21 @@ static void multiply(const struct pi_gemm_args *a, size_t first, size_t n_groups
         const uint8_t *w = a->w + p * a->panel_stride;
         const bool pair = p + 1 < a->n_panels;
         struct expanded expanded;
-        expand((const pi_scaled *)(const void *)w + first / PI_SPAN, n_groups, 0, &expanded);
+        expand((const PARAM_GROUP *)(const void *)w + first / PARAM_SPAN, n_groups, 0, &expanded);
         if (pair) {
-            expand((const pi_scaled *)(const void *)(w + a->panel_stride) + first / PI_SPAN,
+            expand((const PARAM_GROUP *)(const void *)(w + a->panel_stride) + first / PARAM_SPAN,
                    n_groups, 1, &expanded);
         }
         float *out = a->out + tile * PI_TILE_TOKENS * a->out_stride + p * PI_PANEL_ROWS;
         for (size_t i = 0; i < n_tiles; i++, out += PI_TILE_TOKENS * a->out_stride) {
             (pair ? run_pair : run_one)(&expanded, n_groups, (const void *)(x + i * a->x_stride),
-                                        (const void *)sums[PI_PARTS == 1 ? 0 : i], out,
-                                        a->out_stride, from_zero);
+                                        (const void *)sums[PARTS == 1 ? 0 : i], out, a->out_stride,
+                                        from_zero);
         }
     }
 }
 
-void NAME(const struct pi_gemm_args *a) {
+void PARAM_KERNEL(const struct pi_gemm_args *a) {
     for (size_t tile = 0; tile < a->n_tiles; tile += EXPANDED_TILES) {
         const size_t n_tiles = pi_min_size(EXPANDED_TILES, a->n_tiles - tile);
         for (size_t g = 0; g < a->n_groups; g += EXPANDED_GROUPS) {
@@ -176,4 +212,5 @@ void NAME(const struct pi_gemm_args *a) {
     }
 }
 
-#undef NAME
+#undef PARTS
+#include "kernels/undef_params.h"

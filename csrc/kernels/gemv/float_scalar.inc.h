@@ -1,12 +1,17 @@
-/* Template: scalar GEMV over row_dot of a float format. NAME is the exported symbol; GROUP and
- * row_dot come from row_dot_<format>.h. */
-pi_gemv_fn NAME;
+/* Template: scalar GEMV of a float format. Parameters: the scalar ones of a float format (README.md). */
+#include "kernels/dot/float_scalar.inc.h"
 
-void NAME(const struct pi_gemv_args *a) {
+#ifndef PARAM_KERNEL
+#error "gemv/float_scalar.inc.h needs PARAM_KERNEL"
+#endif
+
+pi_gemv_fn PARAM_KERNEL;
+
+void PARAM_KERNEL(const struct pi_gemv_args *a) {
     const float *x = a->x;
     for (size_t s = 0; s < a->n_streams; s++) {
         for (size_t p = 0; p < a->n_panels; p++) {
-            const GROUP *group = (const GROUP *)(const void *)a->w[s] + p * a->n_groups;
+            const PARAM_GROUP *group = (const PARAM_GROUP *)(const void *)a->w[s] + p * a->n_groups;
             for (size_t t = 0; t < a->n_tokens; t++) {
                 float *out = a->out[s] + t * a->out_stride + p * PI_PANEL_ROWS;
                 for (size_t r = 0; r < PI_PANEL_ROWS; r++) {
@@ -17,5 +22,4 @@ void NAME(const struct pi_gemv_args *a) {
     }
 }
 
-#undef NAME
-#undef GROUP
+#include "kernels/undef_params.h"

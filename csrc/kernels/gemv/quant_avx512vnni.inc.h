@@ -1,26 +1,27 @@
 /* Template: quantized GEMV with vpdpbusd, 16 rows per register.
- *
- * Parameters:
- *   NAME    exported symbol
- * and the block header of the format (block_<format>_avx512vnni.h), included before.
+ * Parameters: the AVX-512 ones of a quantized format (README.md).
  *
  * The streams of a call are walked in lockstep, a group of each in turn: several far-apart streams
  * keep more DRAM pages open and more lines in flight than one. Weights are unpacked once for all
  * tokens. Few tokens leave the multipliers waiting for memory; from PAIR_TOKENS on they bind, and two
  * streams are computed as the two panels of a tile, which halves the loads of activations. */
-#include "kernels/util/quant_tile_avx512vnni.h"
+#include "kernels/dot/quant_avx512vnni.inc.h"
 #include "kernels/util/x86_prefetch.h"
 #include "pyinfer/kernel_types.h"
 
+#ifndef PARAM_KERNEL
+#error "gemv/quant_avx512vnni.inc.h needs PARAM_KERNEL"
+#endif
+
 #define PAIR_TOKENS 5
 
-pi_gemv_fn NAME;
+pi_gemv_fn PARAM_KERNEL;
 
-PI_INLINE void add_block(const pi_block_group *const *group, size_t n_panels, size_t b,
+PI_INLINE void add_block(const PARAM_GROUP *const *group, size_t n_panels, size_t b,
                          const struct pi_a8_group *x, size_t n_tokens,
                          __m512 f_f32x16[][PI_TILE_TOKENS]) {
     __m512i isum_i32x16[2][PI_TILE_TOKENS];
-    pi_tile_dots(group, n_panels, b, x, n_tokens, isum_i32x16);
+    tile_dots(group, n_panels, b, x, n_tokens, isum_i32x16);
     for (size_t p = 0; p < n_panels; p++) {
         const __m512 scale_f32x16 = pi_load_f16_512(group[p]->scale[b]);
         for (size_t t = 0; t < n_tokens; t++) {
@@ -34,9 +35,9 @@ PI_INLINE void add_block(const pi_block_group *const *group, size_t n_panels, si
 PI_INLINE void add_group(const struct pi_gemv_args *a, size_t s, size_t n_panels, size_t index,
                          const struct pi_a8_group *x, size_t n_tokens,
                          __m512 f_f32x16[][PI_TILE_TOKENS]) {
-    const pi_block_group *group[2];
+    const PARAM_GROUP *group[2];
     for (size_t p = 0; p < n_panels; p++) {
-        group[p] = (const pi_block_group *)(const void *)a->w[s + p] + index;
+        group[p] = (const PARAM_GROUP *)(const void *)a->w[s + p] + index;
     }
     for (size_t b = 0; b < 4; b++) {
         for (size_t p = 0; p < n_panels; p++) {
@@ -70,4 +71,8 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
     }
 }
 
+#define PARAM_RUN run
 #include "kernels/gemv/variants_avx512vnni.inc.h"
+
+#undef PAIR_TOKENS
+#include "kernels/undef_params.h"

@@ -1,15 +1,22 @@
-/* Template: the exported GEMV over run(args, n_streams, n_tokens), an inlined body with both counts
- * constant. NAME is the exported symbol. */
+/* Part of templates: the exported GEMV over PARAM_RUN(args, n_streams, n_tokens), an inlined body with
+ * both counts constant. */
+#ifndef PARAM_KERNEL
+#error "gemv/variants_avx512vnni.inc.h needs PARAM_KERNEL"
+#endif
+#ifndef PARAM_RUN
+#error "gemv/variants_avx512vnni.inc.h needs PARAM_RUN"
+#endif
+
 #define EACH_TOKEN_COUNT(n_streams)                                                                \
     switch (a->n_tokens) {                                                                         \
-    case 1: run(a, n_streams, 1); break;                                                           \
-    case 2: run(a, n_streams, 2); break;                                                           \
-    case 3: run(a, n_streams, 3); break;                                                           \
-    case 4: run(a, n_streams, 4); break;                                                           \
-    case 5: run(a, n_streams, 5); break;                                                           \
-    case 6: run(a, n_streams, 6); break;                                                           \
-    case 7: run(a, n_streams, 7); break;                                                           \
-    default: run(a, n_streams, 8); break;                                                          \
+    case 1: PARAM_RUN(a, n_streams, 1); break;                                                     \
+    case 2: PARAM_RUN(a, n_streams, 2); break;                                                     \
+    case 3: PARAM_RUN(a, n_streams, 3); break;                                                     \
+    case 4: PARAM_RUN(a, n_streams, 4); break;                                                     \
+    case 5: PARAM_RUN(a, n_streams, 5); break;                                                     \
+    case 6: PARAM_RUN(a, n_streams, 6); break;                                                     \
+    case 7: PARAM_RUN(a, n_streams, 7); break;                                                     \
+    default: PARAM_RUN(a, n_streams, 8); break;                                                    \
     }
 
 static void run_1(const struct pi_gemv_args *a) { EACH_TOKEN_COUNT(1) }
@@ -18,10 +25,10 @@ static void run_2(const struct pi_gemv_args *a) { EACH_TOKEN_COUNT(2) }
 /* Four streams of up to four tokens fit the registers; more run as two pairs. */
 static void run_4(const struct pi_gemv_args *a) {
     switch (a->n_tokens) {
-    case 1: run(a, 4, 1); return;
-    case 2: run(a, 4, 2); return;
-    case 3: run(a, 4, 3); return;
-    case 4: run(a, 4, 4); return;
+    case 1: PARAM_RUN(a, 4, 1); return;
+    case 2: PARAM_RUN(a, 4, 2); return;
+    case 3: PARAM_RUN(a, 4, 3); return;
+    case 4: PARAM_RUN(a, 4, 4); return;
     default: break;
     }
     struct pi_gemv_args half = *a;
@@ -33,7 +40,7 @@ static void run_4(const struct pi_gemv_args *a) {
     run_2(&half);
 }
 
-void NAME(const struct pi_gemv_args *a) {
+void PARAM_KERNEL(const struct pi_gemv_args *a) {
     switch (a->n_streams) {
     case 1: run_1(a); break;
     case 2: run_2(a); break;
@@ -41,5 +48,4 @@ void NAME(const struct pi_gemv_args *a) {
     }
 }
 
-#undef NAME
 #undef EACH_TOKEN_COUNT

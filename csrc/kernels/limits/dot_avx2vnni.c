@@ -14,7 +14,7 @@ double pi_limits_dot_avx2vnni(float *sink, size_t rounds) {
     }
     for (size_t i = 0; i < rounds; i++) {
         for (size_t c = 0; c < CHAINS; c++) {
-            sum[c] = pi_add_products(sum[c], w, w);
+            sum[c] = pi_add_dots256(sum[c], w, w);
         }
     }
     for (size_t c = 1; c < CHAINS; c++) {

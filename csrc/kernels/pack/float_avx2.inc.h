@@ -1,23 +1,27 @@
 /* Template: file rows -> panel of an unquantized format, 16 bytes of each of 16 rows at a time; a
  * line holds one dword per row in all of them, two 16-bit inputs or one f32. Missing rows are a row
- * of zeros of one step; inputs behind the last whole step go through a zeroed copy.
- *
- * Parameters:
- *   PACK       exported symbol
- *   ELEMENT    element type */
+ * of zeros of one step; inputs behind the last whole step go through a zeroed copy. */
 #include "kernels/util/x86_transpose.h"
 #include "pyinfer/kernel_types.h"
 #include <string.h>
 
-pi_pack_fn PACK;
+#ifndef PARAM_PACK
+#error "pack/float_avx2.inc.h needs PARAM_PACK"
+#endif
+#ifndef PARAM_ELEMENT
+#error "pack/float_avx2.inc.h needs PARAM_ELEMENT"
+#endif
+
+pi_pack_fn PARAM_PACK;
 
 #define STEP_BYTES 16
 
-void PACK(uint8_t *panel, const uint8_t *rows, size_t row_bytes, size_t n_rows, size_t n_cols) {
+void PARAM_PACK(uint8_t *panel, const uint8_t *rows, size_t row_bytes, size_t n_rows,
+                size_t n_cols) {
     static const uint8_t ZEROS[STEP_BYTES];
-    const size_t used_bytes = n_cols * sizeof(ELEMENT);
+    const size_t used_bytes = n_cols * sizeof(PARAM_ELEMENT);
     const size_t whole_bytes = used_bytes / STEP_BYTES * STEP_BYTES;
-    const size_t padded_bytes = pi_round_up(n_cols, PI_GROUP_INPUTS) * sizeof(ELEMENT);
+    const size_t padded_bytes = pi_round_up(n_cols, PI_GROUP_INPUTS) * sizeof(PARAM_ELEMENT);
     const __m128i no_flip = _mm_setzero_si128();
     const uint8_t *row[PI_PANEL_ROWS];
     for (size_t r = 0; r < PI_PANEL_ROWS; r++) {
@@ -45,5 +49,5 @@ void PACK(uint8_t *panel, const uint8_t *rows, size_t row_bytes, size_t n_rows, 
 }
 
 #undef STEP_BYTES
-#undef PACK
-#undef ELEMENT
+
+#include "kernels/undef_params.h"

@@ -2,21 +2,39 @@
  * fit per 32 weights, where a weight counts with its magnitude plus the root mean square of the
  * block; scales and minimums in 6 bits of the largest; codes once more for the rounded ones. A
  * super-block with a NaN or Inf gets a NaN scale. With importances they weigh the fits, and the
- * scales and minimums are fitted as well.
- *
- * Parameters:
- *   QUANTIZE, QUANTIZE_WEIGHTED, DEQUANTIZE   exported symbols
- *   BLOCK                  file block type
- *   TOP                    largest code
- *   GRID                   search of the fit
- * and, defined before: get_codes(code, block) and set_codes(block, code). */
+ * scales and minimums are fitted as well. */
 #include "kernels/util/block_codes.h"
 #include "kernels/util/fit.h"
 #include "pyinfer/kernel_types.h"
 
-pi_quantize_fn QUANTIZE;
-pi_quantize_weighted_fn QUANTIZE_WEIGHTED;
-pi_dequantize_fn DEQUANTIZE;
+#ifndef PARAM_QUANTIZE
+#error "quantize/k4_scalar.inc.h needs PARAM_QUANTIZE"
+#endif
+#ifndef PARAM_QUANTIZE_WEIGHTED
+#error "quantize/k4_scalar.inc.h needs PARAM_QUANTIZE_WEIGHTED"
+#endif
+#ifndef PARAM_DEQUANTIZE
+#error "quantize/k4_scalar.inc.h needs PARAM_DEQUANTIZE"
+#endif
+#ifndef PARAM_BLOCK
+#error "quantize/k4_scalar.inc.h needs PARAM_BLOCK"
+#endif
+#ifndef PARAM_TOP
+#error "quantize/k4_scalar.inc.h needs PARAM_TOP"
+#endif
+#ifndef PARAM_GET_CODES
+#error "quantize/k4_scalar.inc.h needs PARAM_GET_CODES"
+#endif
+#ifndef PARAM_SET_CODES
+#error "quantize/k4_scalar.inc.h needs PARAM_SET_CODES"
+#endif
+#ifndef PARAM_GRID
+#error "quantize/k4_scalar.inc.h needs PARAM_GRID"
+#endif
+
+pi_quantize_fn PARAM_QUANTIZE;
+pi_quantize_weighted_fn PARAM_QUANTIZE_WEIGHTED;
+pi_dequantize_fn PARAM_DEQUANTIZE;
 
 struct fits {
     float scale[8], min[8], weight[8];
@@ -36,9 +54,9 @@ static void fit_blocks(const float *x, const float *importance, struct fits *fit
                 w[i] = rms + fabsf(x[i]);
             }
         }
-        fits->scale[b] =
-            pi_fit_affine(x, w, PI_BLOCK_INPUTS, TOP, importance != NULL ? PI_FIT_WEIGHTED : GRID,
-                          fits->code + PI_BLOCK_INPUTS * b, &fits->min[b]);
+        fits->scale[b] = pi_fit_affine(x, w, PI_BLOCK_INPUTS, PARAM_TOP,
+                                       importance != NULL ? PI_FIT_WEIGHTED : PARAM_GRID,
+                                       fits->code + PI_BLOCK_INPUTS * b, &fits->min[b]);
     }
 }
 
@@ -56,19 +74,19 @@ static float round_scales(const float *value, uint8_t *rounded) {
     return largest / 63.0f;
 }
 
-static void round_codes(const float *x, const BLOCK *block, uint8_t *code) {
+static void round_codes(const float *x, const PARAM_BLOCK *block, uint8_t *code) {
     for (size_t b = 0; b < 8; b++) {
         const float scale = pi_f16_to_f32(block->d) * (float)pi_scale_k4(block->scales, b);
         const float min = pi_f16_to_f32(block->dmin) * (float)pi_min_k4(block->scales, b);
         for (size_t i = b * PI_BLOCK_INPUTS; scale != 0.0f && i < (b + 1) * PI_BLOCK_INPUTS; i++) {
-            code[i] = (uint8_t)pi_clamp(pi_nearest((x[i] + min) / scale), 0, TOP);
+            code[i] = (uint8_t)pi_clamp(pi_nearest((x[i] + min) / scale), 0, PARAM_TOP);
         }
     }
 }
 
-static void quantize(BLOCK *out, const float *x, const float *importance, size_t n) {
+static void quantize(PARAM_BLOCK *out, const float *x, const float *importance, size_t n) {
     for (size_t at = 0; at < n; at += PI_SUPER_INPUTS, out++) {
-        *out = (BLOCK){.d = PI_F16_NAN};
+        *out = (PARAM_BLOCK){.d = PI_F16_NAN};
         if (!pi_all_finite(x + at, PI_SUPER_INPUTS)) {
             continue;
         }
@@ -85,21 +103,21 @@ static void quantize(BLOCK *out, const float *x, const float *importance, size_t
         }
         pi_set_scales_k4(out->scales, scale, min);
         round_codes(x + at, out, fits.code);
-        set_codes(out, fits.code);
+        PARAM_SET_CODES(out, fits.code);
     }
 }
 
-void QUANTIZE(void *blocks, const float *x, size_t n) { quantize(blocks, x, NULL, n); }
+void PARAM_QUANTIZE(void *blocks, const float *x, size_t n) { quantize(blocks, x, NULL, n); }
 
-void QUANTIZE_WEIGHTED(void *blocks, const float *x, const float *importance, size_t n) {
+void PARAM_QUANTIZE_WEIGHTED(void *blocks, const float *x, const float *importance, size_t n) {
     quantize(blocks, x, importance, n);
 }
 
-void DEQUANTIZE(float *x, const void *blocks, size_t n) {
-    const BLOCK *in = blocks;
+void PARAM_DEQUANTIZE(float *x, const void *blocks, size_t n) {
+    const PARAM_BLOCK *in = blocks;
     for (size_t s = 0; s < n / PI_SUPER_INPUTS; s++, x += PI_SUPER_INPUTS) {
         uint8_t code[PI_SUPER_INPUTS];
-        get_codes(code, &in[s]);
+        PARAM_GET_CODES(code, &in[s]);
         for (size_t b = 0; b < 8; b++) {
             const float scale = pi_f16_to_f32(in[s].d) * (float)pi_scale_k4(in[s].scales, b);
             const float min = pi_f16_to_f32(in[s].dmin) * (float)pi_min_k4(in[s].scales, b);
@@ -109,3 +127,5 @@ void DEQUANTIZE(float *x, const void *blocks, size_t n) {
         }
     }
 }
+
+#include "kernels/undef_params.h"

@@ -1,8 +1,9 @@
-/* Codes and scales of the file blocks, one byte per code in the order of the inputs. */
+/* Codes and scales of file blocks, one byte per code in the order of the inputs: what several formats
+ * share. */
 #ifndef PYINFER_KERNELS_UTIL_BLOCK_CODES_H
 #define PYINFER_KERNELS_UTIL_BLOCK_CODES_H
 
-#include "pyinfer/blocks.h"
+#include "pyinfer/types.h"
 #include <string.h>
 
 /* 32 nibbles: input i is low in byte i, input 16 + i high. */
@@ -73,22 +74,6 @@ PI_INLINE void pi_set_nibbles_k(uint8_t *qs, const uint8_t *code) {
     }
 }
 
-/* 256 codes of six bits. */
-PI_INLINE void pi_get_codes6(uint8_t *code, const struct pi_block_q6_k *block) {
-    pi_get_pairs(code, block->qh);
-    for (size_t i = 0; i < PI_SUPER_INPUTS; i++) {
-        const uint8_t low = block->ql[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15;
-        code[i] = (uint8_t)(code[i] << 4 | low);
-    }
-}
-PI_INLINE void pi_set_codes6(struct pi_block_q6_k *block, const uint8_t *code) {
-    pi_set_pairs(block->qh, code, 4);
-    for (size_t i = 0; i < PI_SUPER_INPUTS / 2; i++) {
-        const uint8_t *c = code + i / 64 * 128 + i % 64;
-        block->ql[i] = (uint8_t)((c[0] & 15) | (c[64] & 15) << 4);
-    }
-}
-
 /* Scale and minimum, six bits each, of block b (0..7) of q4_k and q5_k. The first four have their
  * own bytes; the others put four bits into bytes 8..11 and two on top of the first eight. */
 PI_INLINE unsigned pi_scale_k4(const uint8_t *scales, size_t b) {
@@ -103,20 +88,6 @@ PI_INLINE void pi_set_scales_k4(uint8_t *scales, const uint8_t *scale, const uin
         scales[b] = (uint8_t)(scale[b] | (scale[b + 4] >> 4) << 6);
         scales[b + 4] = (uint8_t)(min[b] | (min[b + 4] >> 4) << 6);
         scales[b + 8] = (uint8_t)((scale[b + 4] & 15) | (min[b + 4] & 15) << 4);
-    }
-}
-
-/* Scale of part p (0..15) of q3_k, -32..31. */
-PI_INLINE int pi_scale_k3(const uint8_t *scales, size_t p) {
-    const unsigned low = (unsigned)scales[p % 8] >> p / 8 * 4 & 15u;
-    return (int)(low | ((unsigned)scales[8 + p % 4] >> p / 4 * 2 & 3u) << 4) - 32;
-}
-PI_INLINE void pi_set_scales_k3(uint8_t *scales, const int8_t *scale) {
-    memset(scales, 0, 12);
-    for (size_t p = 0; p < 16; p++) {
-        const unsigned value = (unsigned)(scale[p] + 32);
-        scales[p % 8] = (uint8_t)(scales[p % 8] | (value & 15) << p / 8 * 4);
-        scales[8 + p % 4] = (uint8_t)(scales[8 + p % 4] | (value >> 4) << p / 4 * 2);
     }
 }
 

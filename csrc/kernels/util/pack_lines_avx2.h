@@ -4,7 +4,6 @@
 #define PYINFER_KERNELS_UTIL_PACK_LINES_AVX2_H
 
 #include "kernels/util/x86_transpose.h"
-#include "pyinfer/blocks.h"
 #include "pyinfer/panels.h"
 #include <string.h>
 

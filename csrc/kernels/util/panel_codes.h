@@ -1,5 +1,4 @@
-/* Codes of one row of a packed block, and the facts of each format on top: code, scale and minimum
- * of an input or a part. The specification of the layouts in panels.h. */
+/* Codes of one row of a packed block: what the panels of several formats share. */
 #ifndef PYINFER_KERNELS_UTIL_PANEL_CODES_H
 #define PYINFER_KERNELS_UTIL_PANEL_CODES_H
 
@@ -39,29 +38,7 @@ PI_INLINE void pi_panel_set_pairs(pi_line *q, size_t row, const uint8_t *code, s
     }
 }
 
-/* Per format, of input i of a group or super group; part = i / 32, or i / 16 for q2_k and q6_k. */
-PI_INLINE unsigned pi_code_q5_1(const struct pi_group_q5_1 *g, size_t i, size_t row) {
-    return pi_panel_nibble(g->q[i / 32], i % 32, row) | pi_panel_bit(g->high[i / 32], i % 32, row)
-                                                            << 4;
-}
-PI_INLINE float pi_scale_q5_1(const struct pi_group_q5_1 *g, size_t part, size_t row) {
-    return pi_f16_to_f32(g->scale[part][row]);
-}
-PI_INLINE float pi_min_q5_1(const struct pi_group_q5_1 *g, size_t part, size_t row) {
-    return pi_f16_to_f32(g->min[part][row]);
-}
-
-PI_INLINE unsigned pi_code_q2_k(const struct pi_super_q2_k *g, size_t i, size_t row) {
-    return pi_panel_pair(g->q[i / 32], i % 32, row);
-}
-PI_INLINE float pi_scale_q2_k(const struct pi_super_q2_k *g, size_t part, size_t row) {
-    return pi_f16_to_f32(g->d[row]) * (float)(g->scale[part / 4][row][part % 4] & 15);
-}
-PI_INLINE float pi_min_q2_k(const struct pi_super_q2_k *g, size_t part, size_t row) {
-    return -(pi_f16_to_f32(g->dmin[row]) * (float)(g->scale[part / 4][row][part % 4] >> 4));
-}
-
-/* The twelve scale bytes of a row. */
+/* The twelve scale bytes of a row of q4_k and q5_k, and a scale and a minimum of them. */
 PI_INLINE void pi_panel_scales_k4(uint8_t *scales, const pi_line *lines, size_t row) {
     for (size_t i = 0; i < 3; i++) {
         memcpy(scales + 4 * i, lines[i][row], 4);
@@ -81,35 +58,6 @@ PI_INLINE float pi_min_of_k4(uint16_t dmin, const pi_line *lines, size_t part, s
     uint8_t scales[12];
     pi_panel_scales_k4(scales, lines, row);
     return -(pi_f16_to_f32(dmin) * (float)pi_min_k4(scales, part));
-}
-
-PI_INLINE unsigned pi_code_q4_k(const struct pi_super_q4_k *g, size_t i, size_t row) {
-    return pi_panel_nibble(g->q[i / 32], i % 32, row);
-}
-PI_INLINE float pi_scale_q4_k(const struct pi_super_q4_k *g, size_t part, size_t row) {
-    return pi_scale_of_k4(g->d[row], g->scale, part, row);
-}
-PI_INLINE float pi_min_q4_k(const struct pi_super_q4_k *g, size_t part, size_t row) {
-    return pi_min_of_k4(g->dmin[row], g->scale, part, row);
-}
-
-PI_INLINE unsigned pi_code_q5_k(const struct pi_super_q5_k *g, size_t i, size_t row) {
-    return pi_panel_nibble(g->q[i / 32], i % 32, row) | pi_panel_bit(g->high[i / 32], i % 32, row)
-                                                            << 4;
-}
-PI_INLINE float pi_scale_q5_k(const struct pi_super_q5_k *g, size_t part, size_t row) {
-    return pi_scale_of_k4(g->d[row], g->scale, part, row);
-}
-PI_INLINE float pi_min_q5_k(const struct pi_super_q5_k *g, size_t part, size_t row) {
-    return pi_min_of_k4(g->dmin[row], g->scale, part, row);
-}
-
-PI_INLINE unsigned pi_code_q6_k(const struct pi_super_q6_k *g, size_t i, size_t row) {
-    return pi_panel_nibble(g->q[i / 32], i % 32, row) | pi_panel_pair(g->high[i / 32], i % 32, row)
-                                                            << 4;
-}
-PI_INLINE float pi_scale_q6_k(const struct pi_super_q6_k *g, size_t part, size_t row) {
-    return pi_bits_to_f32(g->d[row]) * (float)g->scale[part / 4][row][part % 4];
 }
 
 #endif

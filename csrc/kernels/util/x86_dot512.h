@@ -6,6 +6,11 @@
 #include "pyinfer/panels.h"
 #include <string.h>
 
+/* Weights of two chunks of four inputs x 16 rows, as unsigned bytes. */
+struct pi_chunks {
+    __m512i first, second;
+};
+
 /* Four activation bytes in every lane: a load with broadcast, no arithmetic slot. */
 PI_INLINE __m512i pi_broadcast4(const int8_t *q) {
     int32_t word;

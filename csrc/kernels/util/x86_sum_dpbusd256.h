@@ -9,10 +9,10 @@
 #include "pyinfer/types.h"
 #include <immintrin.h>
 
-PI_INLINE __m256i pi_add_products(__m256i sum, __m256i w_u8x32, __m256i q_i8x32) {
+PI_INLINE __m256i pi_add_dots256(__m256i sum, __m256i w_u8x32, __m256i q_i8x32) {
     return PI_DPBUSD(sum, w_u8x32, q_i8x32);
 }
-PI_INLINE __m256i pi_widen(__m256i sum_i32x8, int16_t factor) {
+PI_INLINE __m256i pi_widen_dots256(__m256i sum_i32x8, int16_t factor) {
     (void)factor; /* one plane only */
     return sum_i32x8;
 }

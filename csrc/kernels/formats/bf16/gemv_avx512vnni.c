@@ -1,0 +1,5 @@
+/* bf16 GEMV, AVX-512. */
+#include "kernels/formats/bf16/avx512vnni.h"
+
+#define PARAM_KERNEL pi_gemv_bf16_avx512vnni
+#include "kernels/gemv/float_avx512vnni.inc.h"

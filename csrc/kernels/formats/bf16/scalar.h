@@ -1,0 +1,6 @@
+/* bf16 panels for the scalar templates: the specification. */
+#include "kernels/formats/bf16/layout.h"
+#include "kernels/util/f16.h"
+
+#define PARAM_GROUP struct pi_group_16bit
+#define PARAM_WEIGHT(group, i, row) pi_bf16_to_f32((group)->w[(i) / 2][row][(i) % 2])

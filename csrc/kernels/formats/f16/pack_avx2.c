@@ -1,0 +1,4 @@
+/* f16 rows -> panel. */
+#define PARAM_PACK pi_pack_f16_avx2
+#define PARAM_ELEMENT uint16_t
+#include "kernels/pack/float_avx2.inc.h"

@@ -1,0 +1,5 @@
+/* q2_k GEMM, AVX-512 VNNI. */
+#include "kernels/formats/q2_k/avx512vnni.h"
+
+#define PARAM_KERNEL pi_gemm_q2_k_avx512vnni
+#include "kernels/gemm/scaled_avx512vnni.inc.h"

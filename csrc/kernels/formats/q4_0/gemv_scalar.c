@@ -1,0 +1,5 @@
+/* q4_0 GEMV, scalar: the specification. */
+#include "kernels/formats/q4_0/scalar.h"
+
+#define PARAM_KERNEL pi_gemv_q4_0_scalar
+#include "kernels/gemv/quant_scalar.inc.h"

@@ -1,0 +1,5 @@
+/* q5_k GEMV, AVX2. */
+#include "kernels/formats/q5_k/avx2.h"
+
+#define PARAM_KERNEL pi_gemv_q5_k_avx2
+#include "kernels/gemv/scaled_avx2.inc.h"

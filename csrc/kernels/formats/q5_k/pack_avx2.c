@@ -1,0 +1,26 @@
+/* q5_k rows -> panel. */
+#include "kernels/formats/q5_k/layout.h"
+#include "kernels/util/pack_lines_avx2.h"
+
+static void put(struct pi_super_q5_k *group, size_t b, const uint8_t *const row[PI_PANEL_ROWS]) {
+    (void)b;
+    pi_line lines[44] PI_ALIGNED(64); /* d and dmin, scales, fifth bits, codes */
+    pi_transpose_rows(lines, row, 0, 44);
+    for (size_t r = 0; r < PI_PANEL_ROWS; r++) {
+        memcpy(&group->d[r], lines[0][r], 2);
+        memcpy(&group->dmin[r], lines[0][r] + 2, 2);
+    }
+    memcpy(group->scale, lines[1], sizeof group->scale);
+    for (size_t i = 0; i < 8; i++) {
+        pi_put_nibbles(group->q[i], lines + 12 + i / 2 * 8, i % 2 ? 4 : 0);
+        pi_put_bits(group->high[i], lines + 4, (int)i);
+    }
+}
+
+#define PARAM_PACK pi_pack_q5_k_avx2
+#define PARAM_GROUP struct pi_super_q5_k
+#define PARAM_SPAN 2
+#define PARAM_BLOCK struct pi_block_q5_k
+#define PARAM_BLOCK_INPUTS 256
+#define PARAM_PUT put
+#include "kernels/pack/scaled_avx2.inc.h"

@@ -1,0 +1,5 @@
+/* q6_k GEMM, AVX2. */
+#include "kernels/formats/q6_k/avx2.h"
+
+#define PARAM_KERNEL pi_gemm_q6_k_avx2
+#include "kernels/gemm/scaled_avx2.inc.h"

@@ -1,0 +1,5 @@
+/* q6_k GEMM, AVX-512 VNNI. */
+#include "kernels/formats/q6_k/avx512vnni.h"
+
+#define PARAM_KERNEL pi_gemm_q6_k_avx512vnni
+#include "kernels/gemm/scaled_avx512vnni.inc.h"

@@ -1,0 +1,5 @@
+/* q8_0 GEMM, AVX-512 VNNI. */
+#include "kernels/formats/q8_0/avx512vnni.h"
+
+#define PARAM_KERNEL pi_gemm_q8_0_avx512vnni
+#include "kernels/gemm/quant_avx512vnni.inc.h"

@@ -1,0 +1,5 @@
+/* q8_0 GEMM, scalar: the specification. */
+#include "kernels/formats/q8_0/scalar.h"
+
+#define PARAM_KERNEL pi_gemm_q8_0_scalar
+#include "kernels/gemm/quant_scalar.inc.h"

@@ -1,5 +1,0 @@
-/* bf16 GEMM on 256-bit registers; see float_avx2.inc.h and util/panel_lines_bf16_avx2.h. */
-#include "kernels/util/panel_lines_bf16_avx2.h"
-
-#define NAME pi_gemm_bf16_avx2
-#include "kernels/gemm/float_avx2.inc.h"

@@ -1,5 +1,0 @@
-/* q2_k GEMM, AVX-512 VNNI. */
-#include "kernels/util/scaled_q2_k_avx512vnni.h"
-
-#define NAME pi_gemm_q2_k_avx512vnni
-#include "kernels/gemm/scaled_avx512vnni.inc.h"

@@ -1,5 +1,0 @@
-/* q4_k GEMM, scalar: the specification. */
-#include "kernels/util/row_dot_q4_k.h"
-
-#define NAME pi_gemm_q4_k_scalar
-#include "kernels/gemm/quant_scalar.inc.h"

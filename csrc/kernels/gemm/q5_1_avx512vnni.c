@@ -1,5 +1,0 @@
-/* q5_1 GEMM, AVX-512 VNNI. */
-#include "kernels/util/scaled_q5_1_avx512vnni.h"
-
-#define NAME pi_gemm_q5_1_avx512vnni
-#include "kernels/gemm/scaled_avx512vnni.inc.h"

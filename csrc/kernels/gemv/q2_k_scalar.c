@@ -1,5 +1,0 @@
-/* q2_k GEMV, scalar: the specification. */
-#include "kernels/util/row_dot_q2_k.h"
-
-#define NAME pi_gemv_q2_k_scalar
-#include "kernels/gemv/quant_scalar.inc.h"

@@ -1,5 +1,0 @@
-/* q4_k GEMV with maddubs on 256-bit registers; see util/scaled_dot_avx2.inc.h. */
-#include "kernels/util/scaled_q4_k_avx2.h"
-
-#define NAME pi_gemv_q4_k_avx2
-#include "kernels/gemv/scaled_avx2.inc.h"
