@@ -74,6 +74,7 @@ CROSS_TESTS = {
     "tests/server/test_every_dialect.py",  # all routes that answer
     "tests/server/page/test_browser.py",  # the scripts of the page together
     "tests/server/page/test_markdown.py",  # modules of the page that are not Python
+    "tests/requests/test_same_answers.py",  # library and server
     "tests/checkpoint/test_corpus.py",  # every file of tests/corpus
     "tests/tools/test_soak.py",  # a tool, not the package
     "tests/text/test_hostile_files.py",  # tokenizer files of both kinds
