@@ -8,6 +8,7 @@ the first is answered (so that a client that leaves is always noticed); errors i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from asyncio.events import TimerHandle
@@ -25,11 +26,11 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from pyinfer.errors import PyinferError, RequestError, RequestTimeout, UnavailableError
+from pyinfer.server.http.accept import MAX_CONNECTIONS, Occasional
 from pyinfer.server.http.errors import dialect_of, error_body, error_headers, status_of
 from pyinfer.server.http.framing import RequestFramer
 from pyinfer.server.http.request_log import log_refusal
 
-MAX_CONNECTIONS = 1024
 HEADER_SECONDS = 10.0
 BODY_SECONDS = 60.0
 BODY_BYTES_PER_SECOND = 1024
@@ -45,9 +46,19 @@ MAX_HELD_BYTES = 64 * 2**10
 #: Uploads of model files may take as long as they keep the rate.
 UPLOADS = "/api/blobs/"
 
+_TOO_MANY = Occasional("connections refused")
+
 
 class StrictProtocol(HttpToolsProtocol):
-    """A connection with limits."""
+    """A connection with limits.
+
+    Attributes
+    ----------
+    max_connections : int
+        Of the server; those beyond are refused.
+    """
+
+    max_connections = MAX_CONNECTIONS
 
     def __init__(
         self,
@@ -72,9 +83,12 @@ class StrictProtocol(HttpToolsProtocol):
         transport.set_write_buffer_limits(SEND_BUFFER_BYTES)
         connection = transport.get_extra_info("socket")
         if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        if len(self.connections) > MAX_CONNECTIONS:
-            self._refuse(UnavailableError("too many connections"))
+            with contextlib.suppress(OSError):  # it may be gone already
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        if len(self.connections) > self.max_connections:
+            error = UnavailableError("too many connections")
+            _TOO_MANY.log(error)
+            self._refuse(error, log=False)
         else:
             self._start("head", HEADER_SECONDS, self._head_is_late)
 
@@ -168,7 +182,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     # ---- ends ----------------------------------------------------------------------------------
 
-    def _refuse(self, error: PyinferError) -> None:
+    def _refuse(self, error: PyinferError, log: bool = True) -> None:
         """Answer for the application unless it has begun to, and close."""
         self._deaf = True
         if self.transport.is_closing():
@@ -192,7 +206,8 @@ class StrictProtocol(HttpToolsProtocol):
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self.transport.write(STATUS_LINE[status] + lines.encode() + b"\r\n" + body)
-        log_refusal(self.client, path, status, error)
+        if log:
+            log_refusal(self.client, path, status, error)
         self._finish()
 
     def _finish(self) -> None:
@@ -206,7 +221,8 @@ class StrictProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):
+                self.transport.write_eof()
         self._start("linger", LINGER_SECONDS, self.transport.close)
 
     def _head_is_late(self) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +20,13 @@ from pyinfer.diagnose.levels import level_line
 from pyinfer.errors import UsageError
 from pyinfer.machine import default_threads
 from pyinfer.server.app import create_app
+from pyinfer.server.http.accept import (
+    MAX_CONNECTIONS,
+    REFUSED_AT_ONCE,
+    Acceptor,
+    connections_for,
+    raise_descriptor_limit,
+)
 from pyinfer.server.http.protocol import StrictProtocol
 from pyinfer.server.http.request_log import LOG, configure_logging
 from pyinfer.server.http.settings import HttpSettings
@@ -172,11 +180,32 @@ class _Server(uvicorn.Server):
 
         It is announced when signals are ours: who reads it may send one at once.
         """
-        await super().startup(sockets)
+        await super().startup([])
         if self.started:
+            self.servers += [self._acceptor(listener) for listener in sockets or ()]
             self._announce()
         started: asyncio.Task[None] = self._app.state.started
         started.add_done_callback(self._started)
+
+    def _acceptor(self, listener: socket.socket) -> Any:
+        """Stands in for the server of asyncio that uvicorn would make."""
+        descriptors = raise_descriptor_limit()
+        most = connections_for(descriptors)
+        if most < MAX_CONNECTIONS:
+            facts = {"open_files": descriptors, "connections": most}
+            LOG.warning("the limit of open files bounds the connections", extra={"facts": facts})
+        connections = self.server_state.connections
+
+        class Limited(StrictProtocol):
+            max_connections = most
+
+        def protocol() -> asyncio.Protocol:
+            return Limited(self.config, self.server_state, self.lifespan.state)
+
+        def has_room(coming: int) -> bool:
+            return len(connections) + coming < most + REFUSED_AT_ONCE
+
+        return Acceptor(listener, protocol, has_room)
 
     def _started(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or self._ending:

@@ -259,7 +259,7 @@ def test_a_reader_that_does_not_read_is_cut_off(
 
 
 def test_connections_are_limited(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(http_protocol.StrictProtocol, "max_connections", 3)
     with contextlib.ExitStack() as stack:
         for _ in range(3):
             connection = stack.enter_context(connect(port))
