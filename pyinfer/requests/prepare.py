@@ -70,6 +70,7 @@ def prepare(
         reasoning_budget=budget,
         starts_in_reasoning=prompt.starts_in_reasoning,
         stops_in_content=spec.scoped_stops,
+        begun=prompt.begun,
         extra_stops=() if plan is None else plan.extra_stops,
         loop_guard=spec.loop_guard,
     )

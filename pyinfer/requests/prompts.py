@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pyinfer.errors import ContextLengthError
 from pyinfer.requests.spec import GenerateSpec, TextModel, bad_value
 from pyinfer.text.chat_template import ChatPrompt, ChatTemplate
+from pyinfer.text.messages import begins_answer
 from pyinfer.text.reasoning import opens_reasoning
 from pyinfer.text.tokenizer import Tokenizer
 from pyinfer.text.tools import ToolPlan
@@ -35,6 +36,10 @@ class Prompt:
         The prompt ends inside the reasoning.
     truncated_messages, truncated_tokens : int
         What was dropped to make it fit.
+    begun : str
+        The content of an answer that is continued, at the end of the prompt.
+    opens_tag : bool
+        It was the template that opened the reasoning, no text of the client.
     """
 
     text: str
@@ -42,6 +47,8 @@ class Prompt:
     starts_in_reasoning: bool
     truncated_messages: int = 0
     truncated_tokens: int = 0
+    begun: str = ""
+    opens_tag: bool = False
 
 
 def build_prompt(
@@ -75,20 +82,27 @@ def build_prompt(
     messages = model.preset.conversation(spec.messages or [])
     if not messages:
         raise bad_value("messages", "there are no messages")
-    render = _renderer(template, spec, plan)
+    goes_on = spec.continue_final_message
+    if goes_on is None:
+        goes_on = begins_answer(messages)
+        if not goes_on and len(messages) > 1 and _is_empty_answer(messages[-1]):
+            del messages[-1]  # an answer without a word is one that is to come
+    render = _renderer(template, spec, plan, goes_on)
     if not spec.truncate:
         return _prompt(render(messages, context))
     return _fitting(render, messages, _room(spec, context), context)
 
 
-def _renderer(template: ChatTemplate, spec: GenerateSpec, plan: ToolPlan | None) -> Render:
+def _renderer(
+    template: ChatTemplate, spec: GenerateSpec, plan: ToolPlan | None, goes_on: bool
+) -> Render:
     tools = None if plan is None else plan.template_tools
     think, variables = spec.think, spec.template_variables
 
     def render(messages: Sequence[Any], limit: int) -> ChatPrompt:
         if plan is not None:
             messages = plan.messages(messages)
-        if spec.continue_final_message:
+        if goes_on:
             return template.continuation(messages, think, tools, variables, limit)
         return template.prompt(messages, spec.add_generation_prompt, think, tools, variables, limit)
 
@@ -96,7 +110,15 @@ def _renderer(template: ChatTemplate, spec: GenerateSpec, plan: ToolPlan | None)
 
 
 def _prompt(chat: ChatPrompt, messages: int = 0, tokens: int = 0) -> Prompt:
-    return Prompt(chat.text, chat.token_ids, chat.starts_in_reasoning, messages, tokens)
+    return Prompt(
+        text=chat.text,
+        token_ids=chat.token_ids,
+        starts_in_reasoning=chat.starts_in_reasoning,
+        truncated_messages=messages,
+        truncated_tokens=tokens,
+        begun=chat.begun,
+        opens_tag=chat.starts_in_reasoning and not chat.continued,
+    )
 
 
 def _room(spec: GenerateSpec, context: int) -> int:
@@ -165,6 +187,11 @@ def _step(sizes: list[float], count: int, over: int) -> int:
         over += int(sizes[count - 1])
         count -= 1
     return count
+
+
+def _is_empty_answer(message: Any) -> bool:
+    role = message.get("role") if isinstance(message, dict) else None
+    return role == "assistant" and not message.get("tool_calls") and not message.get("content")
 
 
 def _is_system(message: Any) -> bool:

@@ -64,11 +64,12 @@ class AnswerReader:
             inside,
             model.tokenizer.tags if model.tokenizer else (),
             verbatim=self._scoped and not self._split,
+            starts_in_content=bool(prepared.prompt.begun),
         )
         self._tools = None if prepared.plan is None else prepared.plan.parser()
         self._end_ids = frozenset((*model.defaults.eos_token_ids, *params.stop_token_ids))
         # The tag stands in the prompt; who wants the text as a whole wants it in the answer.
-        restore = inside and not self._split and spec.messages is not None
+        restore = inside and not self._split and prepared.prompt.opens_tag
         self._head = OPEN_TAG + "\n" if restore else ""
         self._with_logprobs = params.logprobs is not None
         self._texts: dict[Kind, list[str]] = {"reasoning": [], "content": []}

@@ -49,8 +49,10 @@ class GenerateSpec:
         False answers without reasoning; None is what the model does.
     template_variables : mapping of str to bool
         Switches for the chat template.
-    add_generation_prompt, continue_final_message : bool
-        Open the assistant's turn; or go on with the last message, which is the assistant's.
+    add_generation_prompt : bool
+        Open the assistant's turn.
+    continue_final_message : bool, optional
+        Go on with the last message, which is the assistant's; None does so if it is one with text.
     params : SamplingParams
         What the client gave; None means the next in the precedence, see
         :func:`pyinfer.requests.prepare.sampling_params`.
@@ -104,7 +106,7 @@ class GenerateSpec:
     think: bool | None = None
     template_variables: Mapping[str, bool] = field(default_factory=dict)
     add_generation_prompt: bool = True
-    continue_final_message: bool = False
+    continue_final_message: bool | None = False
     params: SamplingParams = field(default_factory=SamplingParams)
     fallback: Mapping[str, float | int] = field(default_factory=dict)
     n: int = 1

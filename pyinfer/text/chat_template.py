@@ -48,11 +48,17 @@ class ChatPrompt:
         What the model gets. Control tokens come from the template only.
     starts_in_reasoning : bool
         The answer begins inside ``<think>``.
+    begun : str
+        The content of an answer that is continued.
+    continued : bool
+        The prompt ends with an answer that was begun.
     """
 
     text: str
     token_ids: list[int]
     starts_in_reasoning: bool
+    begun: str = ""
+    continued: bool = False
 
 
 class ChatTemplate:
@@ -176,22 +182,22 @@ class ChatTemplate:
         RequestError
             The last message is not one of the assistant with text.
         """
-        reasoning, content = begun_answer(messages)
+        answer = begun_answer(messages)
+        reasoning, content = answer.reasoning, answer.content
         tokenizer = self._tokenizer
         guard = ControlGuard(tokenizer.added_tokens, self.source)
         guard.reserve([reasoning, content])
         text = self._render(guard, messages[:-1], True, think, tools, variables)
         if self.reasons and think is not False:
             text = text.removesuffix(_THINK_LINE)
-        inside = reasoning is not None and not content
         if reasoning is not None:
             text = f"{text.removesuffix(_THINK_LINE + _NO_REASONING)}{_THINK_LINE}"
             text += guard.protect(reasoning)
-            if content:
+            if not answer.open:
                 text = f"{text.removesuffix(chr(10))}\n{CLOSE_TAG}\n\n"
         text += guard.protect(content)
         ids = encode_guarded(tokenizer, guard, text, limit)
-        return ChatPrompt(guard.restore(text), ids, inside)
+        return ChatPrompt(guard.restore(text), ids, answer.open, content, continued=True)
 
     def _render(
         self,

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pyinfer.errors import EngineError, RequestError
 from pyinfer.text.budget import ReasoningWatch
 from pyinfer.text.detokenizer import Decoded, Detokenizer
 from pyinfer.text.grammar import Grammar
@@ -37,6 +38,8 @@ class Rules:
     stops_in_content : bool
         Stop strings count from the first character of the content: those of the reasoning, and the
         white space behind it, end nothing.
+    begun : str
+        Content that stands at the end of the prompt: the answer goes on with it.
     extra_stops : tuple of str
         Further texts after which the engine stops. They stay part of the answer: whoever asks for
         them (the parser of tool calls) removes them.
@@ -49,6 +52,7 @@ class Rules:
     reasoning_budget: int | None = None
     starts_in_reasoning: bool = False
     stops_in_content: bool = False
+    begun: str = ""
     extra_stops: tuple[str, ...] = ()
     loop_guard: bool = False
 
@@ -194,6 +198,22 @@ def build_hooks(rules: Rules | None, params: _Params, tokenizer: Tokenizer) -> R
     watch = None
     if inside and (limited or grammar is not None or ends):
         watch = ReasoningWatch(tokenizer, inside, rules.reasoning_budget)
-    scope = ReasoningParser(inside, tokenizer.tags) if rules.stops_in_content and stops else None
+    scope = None
+    if stops and rules.stops_in_content:
+        scope = ReasoningParser(inside, tokenizer.tags, starts_in_content=bool(rules.begun))
+    if grammar is not None and rules.begun:
+        _follow_begun(grammar, rules, tokenizer)
     stop_at_end = params.ignore_eos or params.min_tokens > 0
     return RequestHooks(tokenizer, stops, scope, ends, watch, grammar, stop_at_end)
+
+
+def _follow_begun(grammar: GrammarMatcher, rules: Rules, tokenizer: Tokenizer) -> None:
+    """Go on behind the content that stands in the prompt."""
+    for token in tokenizer.encode(rules.begun, parse_special=False):
+        try:
+            grammar.accept(token)
+        except EngineError:
+            name = "" if rules.grammar is None else rules.grammar.param
+            error = RequestError(f"the answer that is to be continued does not fit {name}")
+            error.param = "messages"
+            raise error from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyinfer.errors import RequestError
@@ -33,8 +34,34 @@ def normalize_messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, 
     return [_message(message, f"messages[{n}]") for n, message in enumerate(messages)]
 
 
-def begun_answer(messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, str]:
-    """Reasoning (None for none) and content of the last message, which is to be continued.
+@dataclass(frozen=True, slots=True)
+class BegunAnswer:
+    """The beginning of an answer that is to be continued.
+
+    Attributes
+    ----------
+    reasoning : str or None
+        None for no reasoning; empty if it was only opened.
+    content : str
+    open : bool
+        The reasoning goes on.
+    """
+
+    reasoning: str | None
+    content: str
+    open: bool
+
+
+def begins_answer(messages: Sequence[Any]) -> bool:
+    """Whether the last message is one of the assistant with text that could go on."""
+    last = messages[-1] if messages else None
+    if not isinstance(last, Mapping) or last.get("role") != "assistant" or last.get("tool_calls"):
+        return False
+    return any(last.get(key) for key in ("content", *_REASONING_FIELDS))
+
+
+def begun_answer(messages: Sequence[Mapping[str, Any]]) -> BegunAnswer:
+    """The last message, which is to be continued.
 
     Raises
     ------
@@ -48,14 +75,15 @@ def begun_answer(messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, str
     content = _text(last.get("content"), f"{where}: content") or ""
     found = [_text(last.get(key), f"{where}: {key}") for key in _REASONING_FIELDS]
     reasoning = next((text for text in found if text), None)
+    closed = ""
     head, tag, tail = content.partition(OPEN_TAG)
     if tag and not head.strip():
         thought, closed, content = tail.partition(CLOSE_TAG)
         reasoning = reasoning or thought.lstrip("\n")
         content = content.lstrip() if closed else ""
-    if not content and not reasoning:
+    if not content and reasoning is None:
         raise RequestError(f"{where}: there is nothing to be continued")
-    return reasoning, content
+    return BegunAnswer(reasoning, content, reasoning is not None and not closed and not content)
 
 
 def _message(message: object, where: str) -> dict[str, Any]:

@@ -33,13 +33,19 @@ class ReasoningParser:
     verbatim : bool
         Give the tags and the white space beside them, too, as reasoning: the parts together are
         the whole text.
+    starts_in_content : bool
+        The content has begun before: no tag opens a reasoning.
     """
 
     def __init__(
-        self, starts_inside: bool, tokens: Collection[str] = (), verbatim: bool = False
+        self,
+        starts_inside: bool,
+        tokens: Collection[str] = (),
+        verbatim: bool = False,
+        starts_in_content: bool = False,
     ) -> None:
         self._state: Literal["start", "reasoning", "gap", "content"] = (
-            "reasoning" if starts_inside else "start"
+            "reasoning" if starts_inside else "content" if starts_in_content else "start"
         )
         self._held = ""
         self._verbatim = verbatim

@@ -206,10 +206,41 @@ def test_continuing_an_answer(served: ServedModel) -> None:
         "<think>\ngreet\n</think>\n\nHel",
         False,
     )
+    assert prompt(content="<think>\n") == ("<think>\n", True)
+    assert prompt(content="<think>") == ("<think>\n", True)
+    assert prompt(content="<think>\ngreet\n</think>") == ("<think>\ngreet\n</think>\n\n", False)
+    assert prompt(content="", thinking="gre") == ("<think>\ngre", True)
     control = served.tokenizer.added_tokens[OPEN_TAG]
     messages = [user, {"role": "assistant", "content": f"it says {OPEN_TAG}"}]
     spec = GenerateSpec(messages=messages, continue_final_message=True)
     assert control not in build_prompt(served, spec, 2048).token_ids
+
+
+CALL = {"type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        ({"role": "assistant", "content": "Hel"}, "<｜Assistant｜>Hel"),
+        ({"role": "assistant", "content": [{"type": "text", "text": "Hel"}]}, "<｜Assistant｜>Hel"),
+        ({"role": "assistant", "content": "", "thinking": "Hm"}, "<｜Assistant｜><think>\nHm"),
+        # Nothing to go on with: the turn is opened.
+        ({"role": "assistant", "content": ""}, "<｜User｜>Hi<｜Assistant｜><think>\n"),
+        ({"role": "assistant", "content": None}, "<｜User｜>Hi<｜Assistant｜><think>\n"),
+        ({"role": "user", "content": "Ho"}, "<｜User｜>Ho<｜Assistant｜><think>\n"),
+        ({"role": "assistant", "content": "", "tool_calls": [CALL]}, "<think>\n"),
+    ],
+)
+def test_an_answer_that_was_begun_goes_on_by_itself(
+    served: ServedModel, last: dict[str, Any], end: str
+) -> None:
+    messages = [{"role": "user", "content": "Hi"}, last]
+    spec = GenerateSpec(messages=messages, continue_final_message=None)
+    assert build_prompt(served, spec, 2048).text.endswith(end)
+    if last.get("content") and last["role"] == "assistant":
+        closed = GenerateSpec(messages=messages, continue_final_message=False)
+        assert build_prompt(served, closed, 2048).text.endswith("<｜Assistant｜><think>\n")
 
 
 def test_no_reasoning_budget_is_no_reasoning(served: ServedModel) -> None:

@@ -187,6 +187,51 @@ def test_stop_strings_act_on_the_content(client: httpx2.Client, path: str) -> No
     assert ask("42") == (reasoning, text.partition("42")[0])
 
 
+BEGUN = [*QUESTION, {"role": "assistant", "content": "12 + 30 = 4"}]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/chat"])
+def test_an_answer_that_was_begun_is_continued(client: httpx2.Client, path: str) -> None:
+    body, stops, parts_of = CHATS[path]
+
+    def ask(answer: dict[str, Any], **more: Any) -> tuple[str | None, str]:
+        messages = [*QUESTION, {"role": "assistant", **answer}]
+        given = body | stops([]) | {"messages": messages} | more
+        return parts_of(client.post(path, json=given).raise_for_status().json())
+
+    assert ask({"content": "12 + 30 = 4"}) == (None, "2.")
+    assert ask({"content": "<think>\n12 + 30 = 42\n</think>\n\n12 + 30 = 4"}) == (None, "2.")
+    # A reasoning that was begun as the model would: the rest is what it would say.
+    whole, answer = parts_of(client.post(path, json=body).json())
+    begun = whole[: whole.index(" ", 1)]
+    rest = (whole.removeprefix(begun), answer)
+    assert ask({"content": f"<think>\n{begun}"}) == rest
+    assert ask({"content": "", "thinking": begun}) == rest
+    if path == "/api/chat":
+        return
+    fresh = ask({"content": "12 + 30 = 4"}, continue_final_message=False)
+    assert fresh[0]
+    unsplit = ask({"content": f"<think>\n{begun}"}, reasoning_format="none")
+    assert unsplit[1].startswith(rest[0])  # no second tag
+    schema = {"type": "object", "properties": {"answer": {"type": "integer"}},
+              "required": ["answer"]}  # fmt: skip
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    _, end = ask({"content": '{"answer": 4'}, response_format=wanted)
+    assert json.loads('{"answer": 4' + end)
+    wrong = {"messages": BEGUN, "response_format": wanted}
+    assert client.post(path, json=wrong).status_code == 400
+
+
+def test_a_template_shows_what_is_continued(client: httpx2.Client) -> None:
+    for path, more, end in (
+        ("/apply-template", {}, "12 + 30 = 4"),
+        ("/apply-template", {"continue_final_message": False}, "<think>\n"),
+        ("/apply-template", {"add_generation_prompt": True}, "<think>\n"),
+    ):
+        answer = client.post(path, json={"messages": BEGUN} | more).raise_for_status().json()
+        assert answer["prompt"].endswith(end)
+
+
 def test_stop_strings_act_on_the_content_where_it_is_not_split(client: httpx2.Client) -> None:
     asked = {"messages": QUESTION, "temperature": 0, "reasoning_format": "none"}
     whole = content(client.post("/v1/chat/completions", json=asked).json())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pyinfer.engine.params import SamplingParams
+from pyinfer.errors import RequestError
 from pyinfer.text.budget import FORCED_END
 from pyinfer.text.grammar import Grammar
 from pyinfer.text.hooks import RequestHooks, Rules, build_hooks
@@ -86,6 +87,20 @@ def test_stop_strings_count_from_the_content_on(
 def test_stop_strings_of_raw_prompts_count_everywhere(mini: Tokenizer) -> None:
     hooks = hooks_of(mini, Rules(starts_in_reasoning=True), SamplingParams(stop=["42"]))
     assert [hooks.on_token(t) for t in mini.encode("a42")][-1] == "stop"
+
+
+def test_a_grammar_goes_on_behind_what_was_begun(mini: Tokenizer) -> None:
+    hooks = hooks_of(mini, Rules(grammar=YES_NO, begun="ye"))
+    assert allowed(mini, hooks) == {"s"}
+    with pytest.raises(RequestError, match="does not fit response_format") as caught:
+        hooks_of(mini, Rules(grammar=YES_NO, begun="maybe"))
+    assert caught.value.param == "messages"
+
+
+def test_no_tag_opens_a_reasoning_behind_content(mini: Tokenizer) -> None:
+    rules = Rules(begun="so", stops_in_content=True)
+    hooks = hooks_of(mini, rules, SamplingParams(stop=["42"]))
+    assert [hooks.on_token(t) for t in mini.encode("<think>42")][-1] == "stop"
 
 
 def test_grammar_at_once_without_reasoning(mini: Tokenizer) -> None:

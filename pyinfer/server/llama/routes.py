@@ -28,6 +28,7 @@ from pyinfer.server.llama.schemas import (
 )
 from pyinfer.server.llama.tokenize import answer_pieces, check_words
 from pyinfer.serving.service import Service
+from pyinfer.text.messages import begins_answer
 
 router = APIRouter(tags=["llama-server"])
 
@@ -87,16 +88,18 @@ async def apply_template(request: Request) -> dict[str, Any]:
         raise NotServedError("this model has no chat template")
     variables = dict(body.chat_template_kwargs)
     think = variables.pop("enable_thinking", variables.pop("thinking", None))
-    prompt = await request.app.state.service.threads.run(
-        (body.messages, body.tools),
-        model.template.render,
-        body.messages,
-        body.add_generation_prompt,
-        think,
-        body.tools,
-        variables,
-    )
-    return {"prompt": prompt}
+    opens, goes_on = body.add_generation_prompt, body.continue_final_message
+    if goes_on is None:
+        goes_on = opens is None and begins_answer(body.messages)
+    template, messages, tools = model.template, body.messages, body.tools
+
+    def rendered() -> str:
+        if goes_on:
+            return template.continuation(messages, think, tools, variables).text
+        return template.render(messages, opens is not False, think, tools, variables)
+
+    threads = request.app.state.service.threads
+    return {"prompt": await threads.run((messages, tools), rendered)}
 
 
 @router.post("/embedding", openapi_extra=describe_body(EmbeddingBody), responses=_MODEL_ERRORS)

@@ -99,7 +99,8 @@ class TemplateBody(Body):
 
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]] | None = None
-    add_generation_prompt: bool = True
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
     chat_template_kwargs: dict[str, bool] = Field(default_factory=dict)
     model: str = ""
 

@@ -24,7 +24,7 @@ async def chat(request: Request) -> Response:
     if not body.messages:
         return await load_only(request, body.model, spec.keep_alive, render_chat)
     messages = [_message(message, body.model) for message in body.messages]
-    spec = replace(spec, messages=messages, tools=body.tools or None)
+    spec = replace(spec, messages=messages, tools=body.tools or None, continue_final_message=None)
     return await respond(request, body, spec, render_chat)
 
 

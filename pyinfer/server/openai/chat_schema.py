@@ -69,7 +69,7 @@ def chat_spec(body: ChatBody, request_id: str) -> GenerateSpec:
         think=think,
         template_variables=variables,
         add_generation_prompt=body.add_generation_prompt is not False,
-        continue_final_message=bool(body.continue_final_message),
+        continue_final_message=_goes_on(body),
         params=sampling_params(body, limit, (body.top_logprobs or 0) if body.logprobs else None),
         fallback=FALLBACK,
         n=body.n or 1,
@@ -83,3 +83,19 @@ def chat_spec(body: ChatBody, request_id: str) -> GenerateSpec:
         stream=bool(body.stream),
         request_id=request_id,
     )
+
+
+def _goes_on(body: ChatBody) -> bool | None:
+    """Whether the last message is to be continued; None if it is one of the assistant.
+
+    That is what Ollama, llama-server and LM Studio do where nothing is said; vLLM's two switches
+    say it.
+    """
+    if body.continue_final_message is None and body.add_generation_prompt is None:
+        return None
+    if body.continue_final_message and body.add_generation_prompt:
+        raise bad_value(
+            "continue_final_message",
+            "continue_final_message and add_generation_prompt exclude each other",
+        )
+    return bool(body.continue_final_message)

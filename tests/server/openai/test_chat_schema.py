@@ -101,6 +101,14 @@ def test_sampling(fields: dict[str, Any], name: str, value: object) -> None:
         ),
         ({"parallel_tool_calls": False}, "parallel_tool_calls", False),
         ({"continue_final_message": True}, "continue_final_message", True),
+        ({"continue_final_message": False}, "continue_final_message", False),
+        ({}, "continue_final_message", None),
+        ({"add_generation_prompt": True}, "continue_final_message", False),
+        (
+            {"add_generation_prompt": False, "continue_final_message": True},
+            "continue_final_message",
+            True,
+        ),
         ({"add_generation_prompt": False}, "add_generation_prompt", False),
         ({"cache_prompt": False}, "reuse_prefix", False),
         ({"stream": True}, "stream", True),
@@ -129,6 +137,10 @@ def test_other_fields(fields: dict[str, Any], name: str, value: object) -> None:
         ({"temperature": "hot"}, "temperature"),
         ({"max_tokens": 1.5}, "max_tokens"),
         ({"stop": ["a"] * 17}, "stop"),
+        (
+            {"continue_final_message": True, "add_generation_prompt": True},
+            "continue_final_message",
+        ),
         ({"max_tokens": -3}, "max_tokens"),
         (
             {"chat_template_kwargs": {"reasoning_effort": "low"}},
