@@ -118,10 +118,10 @@ def test_options(client: httpx2.Client) -> None:
 
     short = ask(temperature=0, num_predict=3)
     assert (short["done_reason"], short["eval_count"]) == ("length", 3)
-    whole = ask(temperature=0)["message"]["thinking"]
-    stop = whole[10:14]
+    whole = ask(temperature=0)["message"]["content"]
+    stop = whole[3:7]
     stopped = ask(temperature=0, stop=[stop])
-    assert stopped["message"]["thinking"] == whole[: whole.index(stop)]
+    assert stopped["message"]["content"] == whole[: whole.index(stop)]
     assert ask(seed=7, num_predict=40)["message"] == ask(seed=7, num_predict=40)["message"]
     assert ask(temperature=0, num_predict=2, some_future_option=[1])["eval_count"] == 2
 
