@@ -301,3 +301,8 @@ class CancelledError(PyinferError):
     code = "cancelled"
     http_status = 499
     exit_code = 130
+
+
+def internal_error() -> PyinferError:
+    """What a client learns about a bug."""
+    return PyinferError("internal error", hint="the server's log has the details")

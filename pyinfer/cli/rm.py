@@ -21,11 +21,11 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Remove one after the other."""
-    from pyinfer.store.local import Store
+    from pyinfer.serving.library import delete_model
     from pyinfer.store.names import parse_name
 
     names = [parse_name(text) for text in options.models]
     for name in names:
-        freed = Store().remove(name)
+        freed = delete_model(str(name))
         note(f"removed {name}, {size_text(freed)} freed")
     return 0

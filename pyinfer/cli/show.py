@@ -14,7 +14,7 @@ from pyinfer.cli.quantities import count_text, size_text
 from pyinfer.cli.terminal import is_terminal, put, visible
 
 if TYPE_CHECKING:
-    from pyinfer.store.details import ModelDetails
+    from pyinfer.serving.library import ModelFacts
     from pyinfer.store.resolve import ResolvedModel
 
 DESCRIPTION = "Show what a model is: architecture, size, formats, defaults, license."
@@ -35,41 +35,42 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the facts."""
-    from pyinfer.store.details import read_details
+    from pyinfer.serving.library import read_facts
     from pyinfer.store.resolve import resolve_model
 
     model = resolve_model(options.model)
-    details = read_details(model.path)
+    facts = read_facts(model)
     if options.verify:
         from pyinfer.store.check import verify_model
 
         with ProgressBar("Verifying", "bytes") as bar:
             verify_model(model, bar.report)
     if options.template or options.license or options.modelfile:
-        text = _part(options, model, details)
+        text = _part(options, model, facts)
         text = text.rstrip() + "\n" if text.strip() else ""
     elif options.json:
-        text = json.dumps(_facts(model, details), indent=1) + "\n"
+        text = json.dumps(_facts(model, facts), indent=1) + "\n"
     else:
-        text = _page(model, details)
+        text = _page(model, facts)
         if options.verify:
             text += "\n  Every stored file has its hash.\n"
     put(sys.stdout, visible(text) if is_terminal(sys.stdout) else text)
     return 0
 
 
-def _part(options: argparse.Namespace, model: ResolvedModel, details: ModelDetails) -> str:
+def _part(options: argparse.Namespace, model: ResolvedModel, facts: ModelFacts) -> str:
     settings = model.settings
     if options.template:
-        return settings.template or details.template
+        return facts.template
     if options.modelfile:
         from pyinfer.store.modelfile import write_modelfile
 
         return write_modelfile(settings, str(model.path if model.source == "path" else model.name))
-    return "\n\n".join((*settings.licenses, details.license))
+    return "\n\n".join(facts.licenses)
 
 
-def _facts(model: ResolvedModel, details: ModelDetails) -> dict[str, object]:
+def _facts(model: ResolvedModel, facts: ModelFacts) -> dict[str, object]:
+    details = facts.details
     config, generation = details.config, details.generation
     return {
         "name": model.name,
@@ -93,13 +94,14 @@ def _facts(model: ResolvedModel, details: ModelDetails) -> dict[str, object]:
             **dict(model.settings.parameters),
         },
         "system": model.settings.system,
-        "template": model.settings.template or details.template,
+        "template": facts.template,
         "messages": [dict(message) for message in model.settings.messages],
         "parent": model.settings.parent,
     }
 
 
-def _page(model: ResolvedModel, details: ModelDetails) -> str:
+def _page(model: ResolvedModel, facts: ModelFacts) -> str:
+    details = facts.details
     config, generation = details.config, details.generation
     formats = ", ".join(f"{name} {size_text(n)}" for name, n in details.formats.items())
     sections: dict[str, dict[str, str]] = {
@@ -123,8 +125,7 @@ def _page(model: ResolvedModel, details: ModelDetails) -> str:
                              for name, value in model.settings.parameters.items()}  # fmt: skip
     if model.settings.system:
         sections["System"] = {" ".join(model.settings.system.split())[:70]: ""}
-    licenses = (*model.settings.licenses, details.license)
-    if lines := [line for text in licenses for line in text.splitlines()[:2] if line]:
+    if lines := [line for text in facts.licenses for line in text.splitlines()[:2] if line]:
         sections["License"] = dict.fromkeys(lines, "")
     lines = []
     for title, rows in sections.items():

@@ -16,18 +16,23 @@ from functools import partial
 
 import numpy as np
 
-from pyinfer.errors import PyinferError, UnavailableError
+from pyinfer.errors import ModelNotFoundError, PyinferError, UnavailableError
 from pyinfer.requests.prepare import Prepared, prepare
-from pyinfer.requests.spec import Embeddings, GenerateSpec, ServedModel
+from pyinfer.requests.spec import Embeddings, GenerateSpec, ServedModel, bad_value
 from pyinfer.serving.admission import Admission
 from pyinfer.serving.embeddings import embedding_requests, normalised, run_embeddings
 from pyinfer.serving.grammar_gate import GrammarGate
+from pyinfer.serving.jobs import Job, SharedJobs
+from pyinfer.serving.library import delete_model
 from pyinfer.serving.loaded_model import Lease
 from pyinfer.serving.model_manager import ModelManager
 from pyinfer.serving.running_answer import Answer
 from pyinfer.serving.settings import ServerSettings
 from pyinfer.serving.state import RequestRecord, RunningModel, ServiceStats, SlotState
 from pyinfer.serving.text_threads import TextThreads
+from pyinfer.store.local import Store
+from pyinfer.store.names import is_hub_reference, parse_hub_reference, parse_name
+from pyinfer.store.pull import PullEvent, pull
 from pyinfer.store.resolve import ResolvedModel
 
 log = logging.getLogger("pyinfer.server")
@@ -60,6 +65,7 @@ class Service:
         self._grammars = GrammarGate()
         self._admission = Admission(self.settings.parallel, self.settings.max_queue)
         self._answers: set[Answer] = set()
+        self._pulls: SharedJobs[PullEvent] = SharedJobs()
         self._warned: set[str] = set()
         self._waiting = 0
         self._started = False
@@ -354,6 +360,51 @@ class Service:
         """Find a model by its name without loading it; errors as :meth:`unload`."""
         return await self.models.resolve(model)
 
+    async def pull(self, model: str) -> Job[PullEvent] | None:
+        """Bring a model of the hub here; None if it is here. The same pulls share one download.
+
+        Raises
+        ------
+        ModelNotFoundError, InvalidNameError
+            The name is none of the hub.
+        """
+        try:
+            await self.resolve(model)
+        except ModelNotFoundError:
+            if not is_hub_reference(model):
+                raise
+        else:
+            return None
+        name = str(parse_hub_reference(model))
+
+        def start() -> Job[PullEvent]:
+            work = partial(_pull, name)
+            return Job(work, lambda event: event.file or event.status)
+
+        return self._pulls.get(name.lower(), start)
+
+    async def delete(self, model: str) -> None:
+        """Remove a model of the own store, and unload it.
+
+        Raises
+        ------
+        ModelNotFoundError, InvalidNameError
+            There is no such model.
+        RequestError
+            It is not in the own store.
+        """
+        name = parse_name(model)
+        if await asyncio.to_thread(Store().find, name) is None:
+            await self.resolve(model)  # its error
+            text = f"{model} is not in the own store, and others are not changed"
+            raise bad_value("model", text)
+        with contextlib.suppress(PyinferError):
+            await self.unload(model)
+        try:
+            await asyncio.to_thread(delete_model, model)
+        except ModelNotFoundError:
+            raise ModelNotFoundError(f"model '{model}' not found") from None
+
     def known(self) -> list[ResolvedModel]:
         """Models that are served besides those of the stores."""
         return self.models.known()
@@ -384,3 +435,7 @@ class Service:
         """Counters as of now."""
         models = [model.stats() for model in self.models.loaded if model.ready is not None]
         return ServiceStats(models, len(self._answers), self._waiting)
+
+
+def _pull(name: str, tell: Callable[[PullEvent], None]) -> None:
+    pull(name, progress=tell)

@@ -22,7 +22,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from pyinfer.errors import ContextLengthError, PyinferError, RequestError
+from pyinfer.errors import ContextLengthError, PyinferError, RequestError, internal_error
 
 Dialect = Literal["ollama", "openai", "llama"]
 
@@ -157,11 +157,6 @@ def error_response(error: PyinferError, path: str) -> Response:
     return JSONResponse(
         error_body(error, dialect), status_of(error, dialect), headers=error_headers(error)
     )
-
-
-def internal_error() -> PyinferError:
-    """What a client learns about a bug."""
-    return PyinferError("internal error", hint="the server's log has the details")
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -24,8 +24,8 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pyinfer.errors import PyinferError
-from pyinfer.server.http.errors import error_response, internal_error, public_text
+from pyinfer.errors import PyinferError, internal_error
+from pyinfer.server.http.errors import error_response, public_text
 from pyinfer.serving.state import RequestRecord
 
 LOG = logging.getLogger("pyinfer.server")

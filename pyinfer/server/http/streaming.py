@@ -18,8 +18,8 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from pyinfer.errors import CancelledError, PyinferError
-from pyinfer.server.http.errors import dialect_of, error_body, internal_error
+from pyinfer.errors import CancelledError, PyinferError, internal_error
+from pyinfer.server.http.errors import dialect_of, error_body
 
 #: Longest silence of a stream.
 PING_SECONDS = 10.0

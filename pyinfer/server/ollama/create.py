@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from pyinfer.convert.create import Base, CreateEvent, create_model
+from pyinfer.convert.create import Base, CreateEvent, Progress, create_model
 from pyinfer.errors import ModelFormatError, ModelNotFoundError, ModelUnsupportedError
 from pyinfer.requests.spec import bad_value
 from pyinfer.server.http.body import describe_body, read_body
 from pyinfer.server.http.openapi import errors
 from pyinfer.server.ollama.bodies import CreateBody
-from pyinfer.server.ollama.jobs import Job, Line, report
 from pyinfer.server.ollama.options import read_options
+from pyinfer.server.ollama.progress import Line, report
+from pyinfer.serving.jobs import Job
 from pyinfer.serving.service import Service
 from pyinfer.store.go_template import to_jinja
 from pyinfer.store.model_settings import ModelSettings, parse_messages
@@ -48,8 +50,8 @@ async def create(request: Request) -> Response:
     else:
         raise bad_value("from", "neither 'from' or 'files' was specified")
     quantize = body.quantize or ""
-    job = Job(lambda tell: _create(name, base, settings, quantize, tell))
-    return await report(request, job, body.stream)
+    job = Job(partial(_create, name, base, settings, quantize), lambda event: event.status)
+    return await report(request, job, _render, body.stream)
 
 
 def _read(body: CreateBody) -> tuple[str, ModelSettings]:
@@ -88,21 +90,16 @@ def _messages(values: list[dict[str, Any]]) -> tuple[Mapping[str, str], ...]:
 
 
 def _create(
-    name: ModelName,
-    base: Base,
-    settings: ModelSettings,
-    quantize: str,
-    tell: Callable[[Line], None],
+    name: ModelName, base: Base, settings: ModelSettings, quantize: str, tell: Progress
 ) -> None:
-    def progress(event: CreateEvent) -> None:
-        line: Line = {"status": event.status}
-        if event.total:
-            line |= {"total": event.total, "completed": event.done}
-        tell(line)
-
     try:
-        create_model(name, base, settings, quantize=quantize, progress=progress)
+        create_model(name, base, settings, quantize=quantize, progress=tell)
     except ModelNotFoundError as error:
         if isinstance(base, Mapping):
             raise bad_value("files", str(error)) from None
         raise
+
+
+def _render(event: CreateEvent) -> Iterator[Line]:
+    counts = {"total": event.total, "completed": event.done} if event.total else {}
+    yield {"status": event.status, **counts}

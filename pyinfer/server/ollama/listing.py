@@ -9,14 +9,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from pyinfer.convert.model_pairs import size_label
 from pyinfer.errors import PyinferError
 from pyinfer.server.http.openapi import errors
-from pyinfer.server.ollama.catalog import facts_of, full_name
 from pyinfer.server.ollama.generation import timestamp
+from pyinfer.serving.library import ModelFacts, list_facts, read_facts
 from pyinfer.serving.service import Service
 from pyinfer.serving.state import RunningModel
-from pyinfer.store.listing import list_models
-from pyinfer.store.resolve import ResolvedModel
+from pyinfer.store.names import DEFAULT_TAG
 
 #: What a time that never comes looks like.
 NEVER = "9999-12-31T23:59:59Z"
@@ -28,26 +28,42 @@ router = APIRouter(tags=["ollama"])
 async def tags(request: Request) -> Response:
     """List the models on this machine, the newest first."""
     service: Service = request.app.state.service
-    models = await asyncio.to_thread(_entries, service.known())
-    return JSONResponse({"models": models})
+    models = await asyncio.to_thread(list_facts, service.known())
+    found: dict[str, ModelFacts] = {}
+    for model in models:
+        found.setdefault(full_name(model.name).lower(), model)
+    return JSONResponse({"models": [_entry(model) for model in found.values()]})
 
 
-def _entries(known: list[ResolvedModel]) -> list[dict[str, Any]]:
-    """Models of the stores, and those that are served whatever the stores hold."""
-    found: dict[str, tuple[float, dict[str, Any]]] = {}
-    models = [(m.name, m.path, m.settings, m.digest) for m in list_models()]
-    for name, path, settings, digest in [
-        *((m.name, m.path, m.settings, m.digest) for m in known),
-        *models,
-    ]:
-        try:
-            facts = facts_of(path, settings, digest)
-        except (PyinferError, OSError):
-            continue  # damaged, or removed meanwhile
-        name = full_name(name)
-        found.setdefault(name.lower(), (facts.modified, facts.entry(name, settings)))
-    ordered = sorted(found.values(), key=lambda pair: -pair[0])
-    return [entry for _, entry in ordered]
+def _entry(model: ModelFacts) -> dict[str, Any]:
+    name = full_name(model.name)
+    return {
+        "name": name,
+        "model": name,
+        "modified_at": timestamp(model.modified),
+        "size": model.size,
+        "digest": model.digest,
+        "details": summary(model),
+        "capabilities": model.capabilities,
+    }
+
+
+def summary(model: ModelFacts) -> dict[str, Any]:
+    """The field ``details``."""
+    details, config = model.details, model.details.config
+    return {
+        "parent_model": model.settings.parent,
+        "format": "gguf" if details.kind == "gguf" else "safetensors",
+        "family": config.architecture,
+        "families": [config.architecture],
+        "parameter_size": size_label(details.parameters),
+        "quantization_level": details.main_format.upper(),
+    }
+
+
+def full_name(name: str) -> str:
+    """The name with a tag, as Ollama shows it."""
+    return name if ":" in name.rpartition("/")[2] else f"{name}:{DEFAULT_TAG}"
 
 
 @router.get("/api/ps", responses=errors(500))
@@ -71,8 +87,8 @@ def _expiry(service: Service, model: RunningModel) -> float:
 async def _running(service: Service, model: RunningModel, expiry: float) -> dict[str, Any] | None:
     try:
         resolved = await service.resolve(model.name)
-        facts = await asyncio.to_thread(facts_of, resolved.path, resolved.settings, resolved.digest)
-    except (PyinferError, OSError):
+        facts = await asyncio.to_thread(read_facts, resolved)
+    except PyinferError:
         return None  # removed while it is loaded
     name = full_name(model.name)
     return {
@@ -80,7 +96,7 @@ async def _running(service: Service, model: RunningModel, expiry: float) -> dict
         "model": name,
         "size": model.memory,
         "digest": facts.digest,
-        "details": facts.summary(resolved.settings),
+        "details": summary(facts),
         "expires_at": NEVER if expiry == float("inf") else timestamp(expiry),
         "size_vram": 0,
         "context_length": model.context,

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
-from pyinfer.errors import ModelNotFoundError
 from pyinfer.requests.spec import bad_value
 from pyinfer.server.http.body import describe_body, read_body
 from pyinfer.server.http.openapi import errors
-from pyinfer.server.http.streaming import ndjson
 from pyinfer.server.ollama.bodies import PullBody
-from pyinfer.server.ollama.jobs import Job, Line, report
+from pyinfer.server.ollama.progress import Line, report
 from pyinfer.serving.service import Service
-from pyinfer.store.names import is_hub_reference, parse_hub_reference
-from pyinfer.store.pull import PullEvent, pull
+from pyinfer.store.pull import PullEvent
 
 log = logging.getLogger("pyinfer.server")
 
@@ -36,51 +31,25 @@ async def pull_model(request: Request) -> Response:
     if body.insecure:
         log.warning("insecure has no effect: models come over verified connections only")
     service: Service = request.app.state.service
-    try:
-        await service.resolve(body.model)
-    except ModelNotFoundError:
-        if not is_hub_reference(body.model):
-            raise
-    else:
-        return _present(body)
-    name = str(parse_hub_reference(body.model))
-    # Held by the application: one table for all clients.
-    jobs: dict[str, Job] = request.app.state.__dict__.setdefault("pull_jobs", {})
-    for key in [key for key, job in jobs.items() if job.task.done()]:
-        del jobs[key]
-    job = jobs.get(name.lower())
-    if job is None or not job.usable:
-        job = jobs[name.lower()] = Job(lambda tell: _pull(name, tell))
-    return await report(request, job, body.stream)
+    return await report(request, await service.pull(body.model), _renderer(), body.stream)
 
 
-def _present(body: PullBody) -> Response:
-    line = {"status": "success"}
-    if body.stream is False:
-        return JSONResponse(line)
-
-    async def lines() -> Any:
-        yield line
-
-    return ndjson(lines(), ping=lambda: {"status": ""})
-
-
-def _pull(name: str, tell: Callable[[Line], None]) -> None:
+def _renderer() -> Callable[[PullEvent], Iterator[Line]]:
     fetched = False
 
-    def progress(event: PullEvent) -> None:
+    def render(event: PullEvent) -> Iterator[Line]:
         nonlocal fetched
         if event.status == "writing the manifest":
             if fetched:
-                tell({"status": "verifying sha256 digest"})
-            tell({"status": "writing manifest"})
+                yield {"status": "verifying sha256 digest"}
+            yield {"status": "writing manifest"}
         elif event.file:
             fetched = True
-            tell(_file_line(event))
+            yield _file_line(event)
         elif event.status == "asking":
-            tell({"status": "pulling manifest"})
+            yield {"status": "pulling manifest"}
 
-    pull(name, progress=progress)
+    return render
 
 
 def _file_line(event: PullEvent) -> Line:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from pyinfer.serving.library import modified, names
 from pyinfer.serving.service import Service
-from pyinfer.store.listing import list_models
-from pyinfer.store.resolve import ResolvedModel
 
 OWNER = "pyinfer"
 
 
 async def models(service: Service) -> dict[str, Any]:
     """Every model, the served ones first, then those of the stores."""
-    stored = await asyncio.to_thread(list_models)
-    found = {model.name: _created(model) for model in service.known()}
-    for entry in stored:
-        found.setdefault(entry.name, int(entry.modified))
-    return {"object": "list", "data": [_model(name, made) for name, made in found.items()]}
+    found = await asyncio.to_thread(names, service.known())
+    return {"object": "list", "data": [_model(name, made) for name, made in found]}
 
 
 async def model(service: Service, name: str) -> dict[str, Any]:
@@ -30,15 +26,8 @@ async def model(service: Service, name: str) -> dict[str, Any]:
         There is none.
     """
     resolved = await service.resolve(name)
-    return _model(resolved.name, await asyncio.to_thread(_created, resolved))
+    return _model(resolved.name, await asyncio.to_thread(modified, resolved.path))
 
 
-def _created(resolved: ResolvedModel) -> int:
-    try:
-        return int(resolved.path.stat().st_mtime)
-    except OSError:
-        return 0
-
-
-def _model(name: str, created: int) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": created, "owned_by": OWNER}
+def _model(name: str, created: float) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": int(created), "owned_by": OWNER}

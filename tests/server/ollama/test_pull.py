@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from pyinfer.errors import ModelNotFoundError
-from pyinfer.store.resolve import ResolvedModel, resolve_model
+from pyinfer.serving.service import Service
 
 from ...store.hub_server import Hub
 
@@ -38,16 +37,6 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     with Hub({"org/repo": {"README.md": b"hi", "m-Q8_0.gguf": WEIGHTS}}) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
         yield hub
-
-
-class Service:
-    """Finds models as the real one does."""
-
-    async def resolve(self, name: str) -> ResolvedModel:
-        try:
-            return resolve_model(name)
-        except ModelNotFoundError:
-            raise ModelNotFoundError(f"model {name!r} not found") from None
 
 
 def client() -> httpx2.AsyncClient:

@@ -6,19 +6,23 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from pyinfer.errors import CancelledError, StoreFullError
+from pyinfer.serving.jobs import Job, SharedJobs
 
-pytest.importorskip("fastapi")
-
-from pyinfer.server.ollama.jobs import Job, Line
-
+Line = dict[str, Any]
 Tell = Callable[[Line], None]
 
 
-async def watched(job: Job) -> list[Line]:
+def start(work: Callable[[Tell], None]) -> Job[Line]:
+    """A job whose lines of the same status replace each other."""
+    return Job(work, lambda line: line["status"])
+
+
+async def watched(job: Job[Line]) -> list[Line]:
     return [line async for line in job.watch()]
 
 
@@ -30,20 +34,20 @@ def test_every_status_is_seen_and_the_last_state_of_each() -> None:
         tell({"status": "c"})
 
     async def run() -> None:
-        job = Job(work)
+        job = start(work)
         first, second = await asyncio.gather(watched(job), watched(job))
         for lines in (first, second):
             assert list(dict.fromkeys(line["status"] for line in lines)) == [
-                "a", "b", "c", "success",
+                "a", "b", "c",
             ]  # fmt: skip
             assert {"status": "b", "completed": 99} in lines
-        assert [line["status"] for line in await watched(job)] == ["a", "b", "c", "success"]
+        assert [line["status"] for line in await watched(job)] == ["a", "b", "c"]
 
     asyncio.run(run())
 
 
 def test_lines_come_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyinfer.server.ollama.jobs.TICK_SECONDS", 0.01)
+    monkeypatch.setattr("pyinfer.serving.jobs.TICK_SECONDS", 0.01)
     going = threading.Event()
 
     def work(tell: Tell) -> None:
@@ -51,12 +55,12 @@ def test_lines_come_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
         going.wait()
 
     async def run() -> None:
-        job = Job(work)
+        job = start(work)
         async with contextlib.aclosing(job.watch()) as lines:
             # The same line again and again: clients see that it lives.
             assert [(await anext(lines))["status"] for _ in range(5)] == ["a"] * 5
             going.set()
-            assert [line async for line in lines][-1] == {"status": "success"}
+            assert [line async for line in lines] in ([], [{"status": "a"}])
 
     asyncio.run(run())
 
@@ -70,18 +74,18 @@ def test_errors_end_the_lines() -> None:
         raise KeyError("x")
 
     async def run() -> None:
-        job = Job(work)
+        job = start(work)
         for _ in range(2):
             with pytest.raises(StoreFullError):
                 await watched(job)
         with pytest.raises(Exception, match="internal error"):
-            await watched(Job(bug))
+            await watched(start(bug))
 
     asyncio.run(run())
 
 
 def test_it_ends_when_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyinfer.server.ollama.jobs.TICK_SECONDS", 0.01)
+    monkeypatch.setattr("pyinfer.serving.jobs.TICK_SECONDS", 0.01)
     ended = threading.Event()
 
     def work(tell: Tell) -> None:
@@ -93,7 +97,7 @@ def test_it_ends_when_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
             raise
 
     async def run() -> None:
-        job = Job(work)
+        job = start(work)
         one, other = job.watch(), job.watch()
         await anext(one)
         await anext(other)
@@ -103,5 +107,20 @@ def test_it_ends_when_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not job.usable
         await job.task
         assert ended.is_set()
+
+    asyncio.run(run())
+
+
+def test_the_same_key_is_the_same_job_while_it_runs() -> None:
+    going = threading.Event()
+
+    async def run() -> None:
+        jobs: SharedJobs[Line] = SharedJobs()
+        first = jobs.get("a", lambda: start(lambda tell: going.wait()))
+        assert jobs.get("a", lambda: start(lambda tell: None)) is first
+        assert jobs.get("b", lambda: start(lambda tell: None)) is not first
+        going.set()
+        assert await watched(first) == []
+        assert jobs.get("a", lambda: start(lambda tell: None)) is not first
 
     asyncio.run(run())
