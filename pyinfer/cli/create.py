@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _text(file: str) -> str:
     from pyinfer.store.modelfile import MAX_MODELFILE_BYTES
+    from pyinfer.store.text_encoding import decode_text
 
     try:
         if file == "-":
@@ -68,13 +69,13 @@ def _text(file: str) -> str:
                 data = source.read(MAX_MODELFILE_BYTES + 1)
         if len(data) > MAX_MODELFILE_BYTES:
             raise UsageError(f"{file}: more than {MAX_MODELFILE_BYTES} bytes")
-        return data.decode("utf-8")
+        return decode_text(data)
     except OSError as error:
         raise UsageError(
             f"{file!r} cannot be read: {error.strerror}", hint="name the Modelfile with -f"
         ) from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: byte {error.start} is not UTF-8") from None
+        raise UsageError(f"{file}: byte {error.start} is neither UTF-8 nor UTF-16") from None
 
 
 def _base(source: str, folder: Path) -> ResolvedModel:

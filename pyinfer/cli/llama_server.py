@@ -13,8 +13,15 @@ from typing import Any
 
 from pyinfer.cli.arguments import Parser
 from pyinfer.cli.outcome import note
-from pyinfer.cli.serve import add_access_options, check_extra, port, start
+from pyinfer.cli.serve import (
+    add_access_options,
+    add_template_switches,
+    check_extra,
+    port,
+    start,
+)
 from pyinfer.errors import UsageError
+from pyinfer.store.text_encoding import decode_text
 
 PROGRAM = "pyinfer-llama-server"
 DESCRIPTION = "Serve one model with the options of llama-server. See also: pyinfer serve."
@@ -129,6 +136,7 @@ def add_arguments(parser: Parser) -> None:
     add("-ctv", "--cache-type-v", metavar="TYPE")
     add("--chat-template", metavar="JINJA", help="in place of the model's own")
     add("--chat-template-file", metavar="FILE")
+    add_template_switches(parser)
     add("--reasoning", "-rea", choices=("on", "off", "auto"), default="auto")
     add("--reasoning-format", choices=("none", "deepseek", "deepseek-legacy", "auto"))
     add("--reasoning-budget", type=int, metavar="N", help="most reasoning tokens; -1: no limit")
@@ -167,6 +175,7 @@ def run(options: argparse.Namespace) -> int:
         reasoning_budget=budget if budget is not None and budget >= 0 else None,
         sampling=_sampling(options),
         template=_template(options),
+        template_variables=options.chat_template_kwargs or {},
         keep_alive=-1.0,
         **({"parallel": options.parallel} if (options.parallel or 0) > 0 else {}),
     )
@@ -202,7 +211,7 @@ def _template(options: argparse.Namespace) -> str | None:
         return text
     try:
         with Path(options.chat_template_file).open("rb") as file:
-            return file.read(_MAX_TEMPLATE_BYTES).decode("utf-8")
+            return decode_text(file.read(_MAX_TEMPLATE_BYTES))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is neither UTF-8 nor UTF-16"
         raise UsageError(f"cannot read {options.chat_template_file}: {reason}") from None

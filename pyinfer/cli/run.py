@@ -18,6 +18,7 @@ from pyinfer.cli.progress import ProgressBar
 from pyinfer.cli.prompt import read_prompt, read_stdin
 from pyinfer.cli.terminal import TextWriter, is_terminal
 from pyinfer.errors import ModelNotFoundError, UsageError
+from pyinfer.store.text_encoding import decode_text
 
 if TYPE_CHECKING:
     from pyinfer.cli.chat_session import Session
@@ -128,7 +129,7 @@ def _format(text: str) -> Any:
         return text
     try:
         if not text.lstrip().startswith("{"):
-            text = Path(text).read_text("utf-8")
+            text = decode_text(Path(text).read_bytes())
         return json.loads(text)
     except (OSError, ValueError, RecursionError):
         raise UsageError(

@@ -57,6 +57,7 @@ def add_arguments(parser: Parser) -> None:
     models.add_argument(
         "--reasoning-budget", type=_budget, metavar="N", help="most reasoning tokens; -1: no limit"
     )
+    add_template_switches(models)
     models.add_argument("--loop-guard", action="store_true", help="cut off what repeats itself")
     _add_load_options(parser.add_argument_group("load"))
     shown = parser.add_argument_group("what is shown")
@@ -96,6 +97,16 @@ def add_access_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--api-key-file", metavar="FILE", help="one key per line")
 
 
+def add_template_switches(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add the option for switches of chat templates."""
+    group.add_argument(
+        "--chat-template-kwargs",
+        type=_switches,
+        metavar="JSON",
+        help='switches for chat templates, like {"enable_thinking": false}',
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal comes."""
     check_extra()
@@ -109,6 +120,7 @@ def run(options: argparse.Namespace) -> int:
             alias=options.alias,
             **asdict(load_options(options)),
             loop_guard=options.loop_guard or None,
+            template_variables=options.chat_template_kwargs,
             parallel=options.parallel,
             max_queue=options.max_queue,
             queue_timeout=options.queue_timeout,
@@ -200,3 +212,12 @@ def _duration(text: str) -> float:
         return parse_duration(text, "the time")
     except RequestError as error:
         raise argparse.ArgumentTypeError(error.message) from None
+
+
+def _switches(text: str) -> dict[str, bool]:
+    from pyinfer.serving.settings import read_switches
+
+    try:
+        return read_switches(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -154,8 +154,13 @@ class Service:
     def _with_settings(self, spec: GenerateSpec) -> GenerateSpec:
         """The request, with what the server's settings say where it says nothing."""
         settings, budget = self.settings, spec.reasoning_budget
+        switches = dict(settings.template_variables)
+        found = [switches.pop(name, None) for name in ("enable_thinking", "thinking")]
+        think = next((value for value in found if value is not None), None)
         return replace(
             spec,
+            think=think if spec.think is None else spec.think,
+            template_variables={**switches, **spec.template_variables},
             params=spec.params.over(settings.sampling),
             reasoning_budget=settings.reasoning_budget if budget is None else budget,
             loop_guard=spec.loop_guard or settings.loop_guard,

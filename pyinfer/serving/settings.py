@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -53,6 +54,9 @@ class ServerSettings:
         Cut off answers that repeat themselves.
     sampling : SamplingParams
         For requests that do not say, before what the models' files say.
+    template_variables : mapping of str to bool
+        Switches for chat templates where requests do not set them; ``enable_thinking`` (or
+        ``thinking``) is whether to reason.
     template : str or None
         Chat template of the default model in place of its own.
     ollama_version : str
@@ -74,6 +78,7 @@ class ServerSettings:
     reasoning_budget: int | None = None
     loop_guard: bool = False
     sampling: SamplingParams = field(default_factory=SamplingParams)
+    template_variables: Mapping[str, bool] = field(default_factory=dict)
     template: str | None = None
     ollama_version: str = "0.12.11"
 
@@ -187,6 +192,28 @@ def _kv_type(text: str) -> tuple[str]:
 
 def _words(text: str) -> tuple[tuple[str, ...]]:
     return (tuple(word.strip() for word in text.split(",") if word.strip()),)
+
+
+def read_switches(text: str) -> dict[str, bool]:
+    """Switches for chat templates, written as a JSON object.
+
+    Raises
+    ------
+    UsageError
+        It is none, or holds something else than true and false.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or not all(
+        name.isidentifier() and isinstance(value, bool) for name, value in values.items()
+    ):
+        raise UsageError(
+            "the chat template's switches must be an object of true and false",
+            hint="""write it like --chat-template-kwargs '{"enable_thinking": false}'""",
+        )
+    return values
 
 
 # Ending of the variable -> the settings that it sets, and how it is read.

@@ -44,6 +44,20 @@ def test_create_show_and_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "MIT\n"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_modelfiles_of_windows(encoding: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What its editors, and > in PowerShell, write."""
+    Path("Modelfile").write_bytes(MODELFILE.replace("\n", "\r\n").encode(encoding))
+    assert main(["create", "french"]) == 0
+    capsys.readouterr()
+    assert main(["show", "french", "--modelfile"]) == 0
+    file = parse_modelfile(capsys.readouterr().out)
+    assert file.settings == parse_modelfile(MODELFILE).settings
+    Path("Modelfile").write_bytes("FROM démo".encode("latin-1"))
+    assert main(["create", "french"]) == 2
+    assert "neither UTF-8 nor UTF-16" in capsys.readouterr().err
+
+
 def test_a_path_is_beside_the_modelfile(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

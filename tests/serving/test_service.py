@@ -320,3 +320,17 @@ def test_a_low_temperature_is_warned_of_once(caplog: pytest.LogCaptureFixture) -
     assert [text.split(";")[0] for text in warnings] == [
         "demo at temperature 0.29 may repeat itself"
     ]
+
+
+def test_switches_of_the_server_hold_where_a_request_sets_none() -> None:
+    async def work() -> None:
+        switches = {"enable_thinking": False, "brief": True}
+        async with running_service(template_variables=switches) as service:
+            (quiet,) = await complete(service, ask())
+            assert not quiet.generation.reasoning
+            (aloud,) = await complete(service, ask(think=True))
+            assert aloud.generation.reasoning
+            spec = service._with_settings(ask(template_variables={"brief": False}))
+            assert (spec.think, dict(spec.template_variables)) == (False, {"brief": False})
+
+    run(work)

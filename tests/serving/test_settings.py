@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyinfer.errors import UsageError
-from pyinfer.serving.settings import ServerSettings
+from pyinfer.serving.settings import ServerSettings, read_switches
 
 
 def test_defaults() -> None:
@@ -67,3 +67,13 @@ def test_wrong_values(name: str, value: str) -> None:
 def test_unknown_flags() -> None:
     with pytest.raises(UsageError, match="colour"):
         ServerSettings.from_environment({}, colour="red")
+
+
+def test_switches_for_templates() -> None:
+    assert read_switches('{"enable_thinking": false, "brief": true}') == {
+        "enable_thinking": False,
+        "brief": True,
+    }
+    for wrong in ("", "[]", '{"a": 1}', '{"a b": true}', "{" * 9999, '{"enable_thinking": "no"}'):
+        with pytest.raises(UsageError, match="chat-template-kwargs"):
+            read_switches(wrong)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfer.errors import UsageError
+from pyinfer.store.text_encoding import decode_text
 
 DEFAULT_BODY_MEMORY = 256 * 2**20
 #: One body of the largest size must fit a client's half.
@@ -134,9 +135,11 @@ def read_keys(given: Iterable[str], file: str | None) -> tuple[str, ...]:
     keys = [key.strip() for text in given for key in text.split(",")]
     if file is not None:
         try:
-            lines = Path(file).read_text(encoding="utf-8").splitlines()
+            lines = decode_text(Path(file).read_bytes()).splitlines()
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            reason = (
+                error.strerror if isinstance(error, OSError) else "it is neither UTF-8 nor UTF-16"
+            )
             raise UsageError(f"cannot read the API keys in {file}: {reason}") from None
         found = [line.strip() for line in lines if line.strip()]
         if not found:

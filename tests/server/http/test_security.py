@@ -298,6 +298,8 @@ def test_keys_come_from_options_and_a_file(tmp_path: Any) -> None:
     file = tmp_path / "keys"
     file.write_text("two\n\n three \n")
     assert read_keys(["one,two"], str(file)) == ("one", "two", "three")
+    file.write_bytes("two\r\n".encode("utf-16"))
+    assert read_keys([], str(file)) == ("two",)
     file.write_text("\n")
     with pytest.raises(UsageError, match="no API key"):
         read_keys([], str(file))
