@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pyinfer.config_fields import MAX_CONTEXT, MAX_ROPE_FACTOR, MAX_ROPE_THETA, Fields, show
 from pyinfer.errors import ModelUnsupportedError
+
+# Scalings that are plain rotary positions at a factor of 1.
+_SCALES = ("linear", "dynamic", "llama3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def hf_rope(fields: Fields, max_position: int) -> tuple[float, YarnScaling | Non
     kind = rope.text("rope_type", rope.text("type", "default"))
     if rope.present("full_attention") or rope.present("sliding_attention"):
         raise ModelUnsupportedError(f"{rope.source}: a setting per layer type does not run")
-    if kind == "default":
+    if kind == "default" or (kind in _SCALES and rope.data.get("factor") == 1):
         return theta, None
     if kind != "yarn":
         raise ModelUnsupportedError(
@@ -87,10 +92,29 @@ def hf_rope(fields: Fields, max_position: int) -> tuple[float, YarnScaling | Non
         rope,
         factor=rope.number("factor", 1, MAX_ROPE_FACTOR),
         original=original,
-        beta_keys=("beta_fast", "beta_slow"),
         attention_factor=_optional(rope, "attention_factor", 100),
     )
-    return theta, scaling
+    return theta, None if _changes_nothing(scaling, max_position) else scaling
+
+
+def _changes_nothing(scaling: YarnScaling, max_position: int) -> bool:
+    return (
+        scaling.factor == 1
+        and scaling.attention_scale == 1
+        and scaling.original_max_position <= max_position
+    )
+
+
+def hf_rope_notes(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """What ``config.json`` says of rotary positions and transformers does not read."""
+    for key in ("rope_scaling", "rope_parameters"):
+        rope = data.get(key)
+        if isinstance(rope, Mapping) and rope.get("attn_factor") is not None:
+            return (
+                f"config.json: {key}: attn_factor {show(rope['attn_factor'])} is not applied, as in"
+                " transformers, which reads attention_factor",
+            )
+    return ()
 
 
 def _optional(fields: Fields, key: str, high: float) -> float | None:
@@ -102,14 +126,12 @@ def _yarn(
     *,
     factor: float,
     original: int,
-    beta_keys: tuple[str, str],
     attention_factor: float | None,
 ) -> YarnScaling:
-    fast_key, slow_key = beta_keys
-    beta_fast = fields.above(fast_key, 0, 1e6, 32.0)
-    beta_slow = fields.above(slow_key, 0, 1e6, 1.0)
+    beta_fast = fields.above("beta_fast", 0, 1e6, 32.0)
+    beta_slow = fields.above("beta_slow", 0, 1e6, 1.0)
     if beta_fast < beta_slow:
-        raise fields.fail(fast_key, f"at least {slow_key} ({beta_slow:g})")
+        raise fields.fail("beta_fast", f"at least beta_slow ({beta_slow:g})")
     return YarnScaling(
         factor=factor,
         original_max_position=original,
@@ -129,28 +151,41 @@ def gguf_scaling(fields: Fields, own: str, max_position: int) -> YarnScaling | N
     prefix = f"{own}rope.scaling"
     # A factor without a type means linear scaling; 0 means none, as in llama.cpp.
     factor = fields.number(f"{prefix}.factor", 0, MAX_ROPE_FACTOR, 0.0)
-    factor = factor or fields.number(f"{own}rope.scale_linear", 0, MAX_ROPE_FACTOR, 0.0)
+    factor = factor or fields.number(f"{own}rope.scale_linear", 0, MAX_ROPE_FACTOR, 0.0) or 1.0
     kind = fields.text(f"{prefix}.type", "linear")
-    if kind == "none" or (kind == "linear" and factor in (0.0, 1.0)):
-        return None
+    # This factor comes on top of the derived one, and counts without YaRN, too.
+    on_top = fields.above(f"{prefix}.attn_factor", 0, 100, 1.0)
+    if kind == "none" or (kind == "linear" and factor == 1):
+        return None if on_top == 1 else YarnScaling(1.0, max_position, attention_factor=on_top)
     if kind != "yarn":
         raise ModelUnsupportedError(
             f"GGUF metadata: {prefix}.type {show(kind)} does not run; what runs: none, yarn"
         )
     if factor < 1:
         raise fields.fail(f"{prefix}.factor", f"a number from 1 to {MAX_ROPE_FACTOR:g}")
-    if fields.number(f"{prefix}.yarn_ext_factor", -1, 100, -1.0) not in (-1.0, 1.0):
-        raise ModelUnsupportedError(f"GGUF metadata: {prefix}.yarn_ext_factor other than 1")
-    if fields.number(f"{prefix}.yarn_log_multiplier", -100, 100, 0.0) != 0:
-        raise ModelUnsupportedError(f"GGUF metadata: {prefix}.yarn_log_multiplier other than 0")
-    # In GGUF this factor comes on top of the derived one.
-    on_top = 1.0
-    for key in (f"{prefix}.attn_factor", f"{prefix}.yarn_attn_factor"):
-        on_top = fields.above(key, 0, 100, on_top)
-    return _yarn(
-        fields,
-        factor=factor,
-        original=fields.integer(f"{prefix}.original_context_length", 1, MAX_CONTEXT, max_position),
-        beta_keys=(f"{prefix}.yarn_beta_fast", f"{prefix}.yarn_beta_slow"),
+    scaling = YarnScaling(
+        factor,
+        fields.integer(f"{prefix}.original_context_length", 1, MAX_CONTEXT, max_position),
         attention_factor=None if on_top == 1.0 else on_top * _mscale(factor, 1.0),
     )
+    return None if _changes_nothing(scaling, max_position) else scaling
+
+
+def gguf_rope_notes(metadata: Mapping[str, Any], own: str) -> tuple[str, ...]:
+    """What GGUF metadata say of positions and llama.cpp does not read for these architectures."""
+    neutral = {
+        "rope.scaling.yarn_ext_factor": (-1, 1),
+        "rope.scaling.yarn_attn_factor": (1,),
+        "rope.scaling.yarn_beta_fast": (32,),
+        "rope.scaling.yarn_beta_slow": (1,),
+        "rope.scaling.yarn_log_multiplier": (0,),
+        "attention.sliding_window": (0,),
+    }
+    found = [
+        f"{own}{key} {show(value)}"
+        for key, usual in neutral.items()
+        if (value := metadata.get(f"{own}{key}")) is not None and value not in usual
+    ]
+    if not found:
+        return ()
+    return (f"GGUF metadata: not applied, as llama.cpp does not read it: {', '.join(found)}",)

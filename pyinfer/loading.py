@@ -212,7 +212,7 @@ def _assemble(
         weights_bytes=loaded.weights,
         load_ns=load_ns,
         tokenizer_ns=tokenizer_ns,
-        report=tuple(loaded.report),
+        report=(*loaded.report, *(() if tokenizer is None else tokenizer.notes)),
     )
     defaults = replace(loaded.generation, eos_token_ids=tuple(sorted(ends)))
     return ModelParts(model, tokenizer, defaults, info)

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from pyinfer import config_fields as limits
 from pyinfer.config import GenerationDefaults, ModelConfig, YarnScaling
+from pyinfer.config_rope import hf_rope_notes
+from pyinfer.engine.params import SamplingParams
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
 from pyinfer.model.registry import read_hf_config
 
@@ -116,8 +118,8 @@ def test_yarn_fields_and_context() -> None:
 
 
 def test_yarn_limits_are_inclusive() -> None:
-    scaling = read(yarn={"factor": 1, "beta_fast": 2, "beta_slow": 2}).rope_scaling
-    assert scaling == YarnScaling(1.0, 4096, 2.0, 2.0)
+    scaling = read(yarn={"factor": 2, "beta_fast": 2, "beta_slow": 2}).rope_scaling
+    assert scaling == YarnScaling(2.0, 4096, 2.0, 2.0)
     scaling = read(yarn={"factor": limits.MAX_ROPE_FACTOR}).rope_scaling
     assert scaling == YarnScaling(limits.MAX_ROPE_FACTOR, 4096)
 
@@ -176,11 +178,15 @@ def test_head_dim() -> None:
     [
         ({"model_type": "gpt2"}, "model_type is 'gpt2'.*what runs: qwen2"),
         ({"architectures": ["Qwen2ForSequenceClassification"]}, "architectures"),
-        ({"use_sliding_window": True}, "use_sliding_window"),
+        (
+            {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": 1024},
+            r"1 of 2 layers \(the first is 1\) use sliding window.*1024 tokens",
+        ),
         ({"use_mrope": True}, "use_mrope"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu', only 'silu' runs"),
         ({"quantization_config": {"quant_method": "gptq"}}, "quantization_config"),
-        ({"layer_types": ["full_attention", "sliding_attention"]}, "sliding_attention"),
+        ({"layer_types": ["full_attention", "sliding_attention"]}, "no window is set"),
+        ({"layer_types": ["full_attention", "linear_attention"]}, "linear_attention"),
         ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "'linear' does not run"),
         ({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}, "dynamic"),
         ({"rope_parameters": {"rope_type": "llama3", "factor": 2.0}}, "llama3"),
@@ -351,26 +357,109 @@ def test_generation_defaults_from_a_file() -> None:
     assert GenerationDefaults.from_hf({"do_sample": False}, {}, 10).temperature == 0.0
 
 
+def defaults_of(**data: Any) -> GenerationDefaults:
+    return GenerationDefaults.from_hf(data, {}, 10)
+
+
+def test_values_that_switch_something_off_or_mean_the_best_token() -> None:
+    assert defaults_of(top_k=-1).top_k == defaults_of(top_k=0).top_k == 0
+    assert defaults_of(top_p=0).top_p == 0.0
+    assert defaults_of(top_p=1.5).top_p == 1.0
+    assert defaults_of(temperature=0).temperature == 0.0
+    assert defaults_of(temperature=2.5).temperature == 2.5
+    assert defaults_of(do_sample=False, temperature=0.7).temperature == 0.0
+    assert (defaults_of(min_p=0.1).min_p, defaults_of(typical_p=0.9).typical_p) == (0.1, 0.9)
+    assert defaults_of(top_k=20.0).top_k == 20
+    silent = defaults_of(temperature=None, top_p=None, top_k=None, repetition_penalty=None)
+    assert (silent, silent.stated, silent.notes) == (GenerationDefaults(), (), ())
+    # Such values are sampled with: none of them is refused by a request.
+    for top_p in (0, 1, 1.5):
+        assert SamplingParams().filled(defaults_of(top_p=top_p, top_k=-1)).seed is not None
+
+
 @pytest.mark.parametrize(
     "data",
     [
         {"temperature": -0.1},
-        {"temperature": 2.1},
         {"temperature": float("nan")},
-        {"top_p": 0},
-        {"top_p": 1.5},
-        {"top_k": -1},
-        {"top_k": 1.0},
+        {"temperature": "0.6"},
+        {"top_p": -1},
+        {"top_k": 1.5},
+        {"top_k": True},
+        {"min_p": 2},
+        {"typical_p": 0},
         {"repetition_penalty": 0},
+        {"repetition_penalty": 10**400},
         {"do_sample": 1},
         {"bos_token_id": 10},
-        {"bos_token_id": [1, 2]},
         {"eos_token_id": -1},
-        {"eos_token_id": [1, 10]},
+        {"eos_token_id": [10]},
         {"eos_token_id": [True]},
         {"eos_token_id": "1"},
+        {"num_beams": 4},
+        {"no_repeat_ngram_size": 3},
     ],
 )
-def test_wrong_generation_defaults(data: dict[str, Any]) -> None:
-    with pytest.raises(ModelFormatError, match=rf"generation_config\.json: {next(iter(data))}"):
-        GenerationDefaults.from_hf(data, {}, 10)
+def test_no_generation_default_stops_a_load(data: dict[str, Any]) -> None:
+    defaults = defaults_of(**data)
+    assert defaults == GenerationDefaults()
+    assert defaults.stated == ()
+    (note,) = defaults.notes
+    assert next(iter(data)) in note
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"use_sliding_window": True, "sliding_window": 1024, "max_window_layers": 2},
+        {"use_sliding_window": True, "sliding_window": 1024, "max_window_layers": 28},
+        {"use_sliding_window": True, "sliding_window": 1024},  # max_window_layers is 28 by default
+        {"use_sliding_window": True, "sliding_window": 4096, "max_window_layers": 0},
+        {"use_sliding_window": True, "sliding_window": 1 << 30, "max_window_layers": 0},
+        {"use_sliding_window": True, "sliding_window": None, "max_window_layers": 0},
+        {"use_sliding_window": True, "max_window_layers": 0},  # 4096 by default
+        {"use_sliding_window": True, "sliding_window": 9, "layer_types": ["full_attention"] * 2},
+        {"use_sliding_window": False, "sliding_window": 9, "max_window_layers": 0},
+        {
+            "use_sliding_window": True,
+            "sliding_window": 4096,
+            "layer_types": ["full_attention", "sliding_attention"],
+        },
+    ],
+)
+def test_windows_that_change_nothing(changes: dict[str, Any]) -> None:
+    assert read(**changes) == read()
+
+
+@pytest.mark.parametrize(
+    "rope",
+    [
+        None,
+        {},
+        {"type": "default"},
+        {"rope_type": "default", "factor": 4.0},
+        {"rope_type": None},
+        {"type": "linear", "factor": 1.0},
+        {"rope_type": "linear", "factor": 1},
+        {"rope_type": "dynamic", "factor": 1.0},
+        {"rope_type": "yarn", "factor": 1.0},
+        {"rope_type": "yarn", "factor": 1, "original_max_position_embeddings": 4096},
+    ],
+)
+@pytest.mark.parametrize("key", ["rope_scaling", "rope_parameters"])
+def test_scalings_that_change_nothing(key: str, rope: dict[str, Any] | None) -> None:
+    assert read(**{key: rope}) == read()
+
+
+def test_attn_factor_is_not_read_by_transformers() -> None:
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 1024}
+    plain = read(rope_scaling=yarn)
+    assert read(rope_scaling={**yarn, "attn_factor": 2.0}) == plain
+    assert (
+        "attn_factor 2.0 is not applied"
+        in hf_rope_notes({"rope_scaling": {**yarn, "attn_factor": 2.0}})[0]
+    )
+    scaled = read(rope_scaling={**yarn, "attention_factor": 2.0}).rope_scaling
+    assert scaled is not None
+    assert scaled.attention_scale == 2.0
+    assert hf_rope_notes({"rope_scaling": yarn}) == ()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pyinfer import config_fields as limits
 from pyinfer.config import GenerationDefaults, ModelConfig, YarnScaling
+from pyinfer.config_rope import gguf_rope_notes
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
 from pyinfer.model.registry import read_gguf_config
 
@@ -58,9 +59,12 @@ def test_gguf_vocabulary_size() -> None:
             read_gguf_config(metadata | {"tokenizer.ggml.tokens": tokens})
 
 
-def test_gguf_window_over_the_whole_context() -> None:
-    assert read_gguf(qwen2__attention__sliding_window=4096) == read_gguf()
-    assert read_gguf(qwen2__attention__sliding_window=0) == read_gguf()
+def test_gguf_windows_are_not_read() -> None:
+    """llama.cpp knows no window of these architectures."""
+    for window in (0, 1024, 4096):
+        assert read_gguf(qwen2__attention__sliding_window=window) == read_gguf()
+        notes = gguf_rope_notes({"qwen2.attention.sliding_window": window}, "qwen2.")
+        assert len(notes) == (window > 0)
 
 
 def test_gguf_values_per_layer() -> None:
@@ -76,8 +80,16 @@ def test_gguf_rope_scaling() -> None:
     yarn = {key + "type": "yarn", key + "factor": 4.0, key + "original_context_length": 32768}
     assert read_gguf(**yarn).rope_scaling == YarnScaling(4.0, 32768)
     assert read_gguf(**yarn).max_position == 131072
-    betas = {key + "yarn_beta_fast": 16.0, key + "yarn_beta_slow": 2.0}
-    assert read_gguf(**yarn, **betas).rope_scaling == YarnScaling(4.0, 32768, 16.0, 2.0)
+    others = {key + "yarn_beta_fast": 16.0, key + "yarn_attn_factor": 2.0}
+    # llama.cpp reads these keys for other architectures only.
+    assert read_gguf(**yarn, **others) == read_gguf(**yarn)
+    metadata = {name.replace("__", "."): value for name, value in others.items()}
+    (note,) = gguf_rope_notes(metadata, "qwen2.")
+    assert "yarn_attn_factor 2.0" in note
+    assert "yarn_beta_fast 16.0" in note
+    plain = read_gguf(**{key + "attn_factor": 2.0}).rope_scaling
+    assert plain is not None
+    assert (plain.factor, plain.attention_scale) == (1.0, 2.0)
     assert read_gguf(**yarn | {key + "factor": 1.0}).rope_scaling == YarnScaling(1.0, 32768)
     on_top = read_gguf(**yarn, **{key + "attn_factor": 0.5}).rope_scaling
     assert on_top is not None
@@ -89,13 +101,12 @@ def test_gguf_rope_scaling() -> None:
         {key + "type": "linear", key + "factor": 2.0},
         {key + "type": "longrope", key + "factor": 2.0},
         {"qwen2__rope__scale_linear": 2.0},
-        yarn | {key + "yarn_ext_factor": 0.5},
-        yarn | {key + "yarn_log_multiplier": 0.1},
     ):
         with pytest.raises(ModelUnsupportedError):
             read_gguf(**bad)
+    assert read_gguf(**{key + "type": "yarn"}).rope_scaling is None  # factor 1 by default
     with pytest.raises(ModelFormatError, match="factor"):
-        read_gguf(**{key + "type": "yarn"})
+        read_gguf(**{key + "type": "yarn", key + "factor": 0.5})
 
 
 @pytest.mark.parametrize(
@@ -104,7 +115,6 @@ def test_gguf_rope_scaling() -> None:
         {"general__architecture": "gpt2"},
         {"qwen2__attention__value_length": 32},
         {"qwen2__rope__dimension_count": 8},
-        {"qwen2__attention__sliding_window": 1024},
     ],
 )
 def test_unsupported_gguf(changes: dict[str, Any]) -> None:
@@ -151,7 +161,10 @@ def test_gguf_generation_defaults() -> None:
     )
     metadata["tokenizer.ggml.bos_token_id"] = 0xFFFFFFFF
     assert GenerationDefaults.from_gguf(metadata, 10).bos_token_id is None
-    metadata["tokenizer.ggml.eos_token_id"] = 10
+    metadata["tokenizer.ggml.eos_token_id"] = 10  # no token: llama.cpp passes it over, too
+    found = GenerationDefaults.from_gguf(metadata, 10)
+    assert (found.eos_token_ids, len(found.notes)) == ((2,), 1)
+    metadata["tokenizer.ggml.eos_token_id"] = "x"  # type: ignore[assignment]
     with pytest.raises(ModelFormatError, match=r"tokenizer\.ggml\.eos_token_id"):
         GenerationDefaults.from_gguf(metadata, 10)
 
@@ -168,5 +181,10 @@ def test_gguf_sampling_values() -> None:
     assert given.repetition_penalty == 1.25
     assert given.stated == ("temperature", "top_k", "repetition_penalty")
     assert read_defaults(top_k=-1).top_k == 0
-    wrong = read_defaults(top_p=1.5, temp="hot", top_k=np.zeros(2), penalty_repeat=True)
-    assert (wrong, wrong.stated) == (silent, ())
+    more = read_defaults(min_p=float(np.float32(0.05)), penalty_last_n=-1, temp=-1.0, top_p=1.5)
+    assert (more.min_p, more.repeat_last_n, more.temperature, more.top_p) == (0.05, -1, 0.0, 1.0)
+    assert read_defaults(mirostat=2, xtc_probability=0.0).notes == (
+        "GGUF metadata: general.sampling.mirostat: not applied",
+    )
+    wrong = read_defaults(top_p="1.5", temp="hot", top_k=np.zeros(2), penalty_repeat=True)
+    assert (wrong, wrong.stated, len(wrong.notes)) == (silent, (), 4)

@@ -16,6 +16,7 @@ from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
 from pyinfer.checkpoint.safetensors import INDEX, SINGLE, StoredTensor, open_folder_tensors
 from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.config import GenerationDefaults, ModelConfig
+from pyinfer.config_rope import gguf_rope_notes, hf_rope_notes
 from pyinfer.errors import (
     ModelFormatError,
     ModelNotFoundError,
@@ -69,6 +70,8 @@ class Checkpoint:
         Hyper-parameters.
     generation : GenerationDefaults
         Sampling defaults and end tokens.
+    notes : tuple of str
+        For the load report: what the files state and is not used, or was chosen among several.
     tensors : Mapping[str, TensorInfo]
         Exactly the tensors that the model needs, under their Hugging Face names, in the order of
         the graph.
@@ -81,6 +84,7 @@ class Checkpoint:
         "config",
         "generation",
         "kind",
+        "notes",
         "path",
         "tensors",
     )
@@ -94,7 +98,9 @@ class Checkpoint:
         stored: Mapping[str, StoredTensor],
         files: list[SourceFile],
         tokenizer: TokenizerSource | None,
+        notes: tuple[str, ...] = (),
     ) -> None:
+        self.notes = (*generation.notes, *notes)
         self.kind = kind
         self.path = path
         self.config = config
@@ -260,7 +266,9 @@ def _open_folder(folder: Path) -> Checkpoint:
     tokenizer = FolderTokenizer(folder) if "tokenizer.json" in names else None
     files, stored = open_folder_tensors(folder)
     try:
-        return Checkpoint("folder", folder, config, generation, stored, files, tokenizer)
+        return Checkpoint(
+            "folder", folder, config, generation, stored, files, tokenizer, hf_rope_notes(data)
+        )
     except BaseException:
         for file in files:
             file.close()
@@ -296,6 +304,7 @@ def _open_gguf(path: Path) -> Checkpoint:
             stored,
             [part.file for part in parts],
             _gguf_tokenizer(metadata),
+            gguf_rope_notes(metadata, f"{config.architecture}."),
         )
     except BaseException:
         for part in parts:

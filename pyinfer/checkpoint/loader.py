@@ -166,11 +166,11 @@ def _load_source(
         packer = Packer(checkpoint, formats, runtime, advance)
         weights = architecture(config.architecture).build(config, packer.matrix, packer.vector)
         packer.run()
-        notes = plan.notes
+        notes = (*checkpoint.notes, *plan.notes)
         if target is not None:
             cache, key = target
             order = {name: formats[name] for name in packer.matrices}
-            packed = PackedModel(key, config, checkpoint.generation, order, plan.notes)
+            packed = PackedModel(key, config, checkpoint.generation, order, notes)
 
             def fill(fd: int) -> None:
                 write_packed(fd, packed, runtime, packer.arena, packer.vectors)

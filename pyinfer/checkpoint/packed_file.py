@@ -31,7 +31,7 @@ from pyinfer.errors import StoreIOError
 from pyinfer.model.registry import architecture
 
 MAGIC = b"PYINFPK\n"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _WRITE_BYTES = 8 << 20
 _HEAD = struct.Struct("<8sII32s")
 
@@ -214,5 +214,6 @@ def _config(data: dict[str, Any]) -> ModelConfig:
 
 def _generation(data: dict[str, Any]) -> GenerationDefaults:
     data["eos_token_ids"] = tuple(data["eos_token_ids"])
-    data["stated"] = tuple(data.get("stated", ()))
+    data["stated"] = tuple(data["stated"])
+    data["notes"] = tuple(data["notes"])
     return GenerationDefaults(**data)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pyinfer.checkpoint.gguf_header import BOOL, FLOAT32, INT32, STRING, UINT32
 from pyinfer.checkpoint.json_file import read_json_object
 from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
-from pyinfer.config import GenerationDefaults, ModelConfig
+from pyinfer.config import GGUF_SAMPLING, GenerationDefaults, ModelConfig
 from pyinfer.convert.gguf_writer import Pair
 from pyinfer.model.registry import architecture
 from pyinfer.quant.plan import MIXES
@@ -95,13 +95,11 @@ def architecture_pairs(folder: Path, config: ModelConfig) -> list[Pair]:
     return [Pair(key, _KINDS[type(value)], value) for key, value in values.items()]
 
 
-def sampling_pairs(folder: Path, generation: GenerationDefaults) -> list[Pair]:
-    """Return the ``general.sampling.*`` keys; none if the folder has no generation_config.json."""
-    if not (folder / "generation_config.json").exists():
-        return []
-    return [
-        Pair("general.sampling.temp", FLOAT32, generation.temperature),
-        Pair("general.sampling.top_p", FLOAT32, generation.top_p),
-        Pair("general.sampling.top_k", INT32, generation.top_k),
-        Pair("general.sampling.penalty_repeat", FLOAT32, generation.repetition_penalty),
+def sampling_pairs(generation: GenerationDefaults) -> list[Pair]:
+    """Return the ``general.sampling.*`` keys of what the folder states."""
+    stated = [
+        (key, getattr(generation, name))
+        for name, key in GGUF_SAMPLING.items()
+        if name in generation.stated
     ]
+    return [Pair(key, INT32 if isinstance(v, int) else FLOAT32, v) for key, v in stated]

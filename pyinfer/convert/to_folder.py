@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,14 +17,12 @@ from pyinfer.checkpoint.checkpoint import Checkpoint
 from pyinfer.checkpoint.formats import FLOATS, RUNS, SAFETENSORS_TYPES, TensorInfo
 from pyinfer.checkpoint.gguf_shards import open_gguf
 from pyinfer.checkpoint.safetensors import INDEX, SINGLE
-from pyinfer.config import GGUF_SAMPLING
 from pyinfer.convert.output_file import OutputFile, typed_errors
 from pyinfer.convert.rows import RowConverter, as_f32
 from pyinfer.convert.to_gguf import Progress, Written, stored_float
 from pyinfer.convert.tokenizer_files import tokenizer_files
 from pyinfer.errors import UsageError
 from pyinfer.machine import default_threads
-from pyinfer.model.hf_config import shortest
 from pyinfer.model.registry import architecture
 
 MAX_SHARD_BYTES = 5_000_000_000
@@ -208,13 +205,11 @@ def _json_files(
     if generation.eos_token_ids:
         sampling["eos_token_id"] = _one_or_list(generation.eos_token_ids)
     known = {
-        key: metadata[name]
-        for key, name in GGUF_SAMPLING.items()
-        if isinstance(metadata.get(name), int | float) and math.isfinite(metadata[name])
+        name: getattr(generation, name) for name in generation.stated if name != "repeat_last_n"
     }
     if known:
         sampling |= {"do_sample": known.get("temperature") != 0}
-        sampling |= {key: shortest(value) for key, value in known.items()}
+        sampling |= known
         if known.get("temperature") == 0:
             del sampling["temperature"]
     if sampling:

@@ -99,7 +99,7 @@ def folder_to_gguf(
         notes = ("the folder has no tokenizer.json: the file serves token ids only",)
     pairs = [
         *general_pairs(folder, config, name or config.name, n_parameters, rules.mix),
-        *sampling_pairs(folder, checkpoint.generation),
+        *sampling_pairs(checkpoint.generation),
         *architecture_pairs(folder, config),
         *vocabulary,
     ]

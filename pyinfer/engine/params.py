@@ -166,11 +166,11 @@ class SamplingParams:
             top_p=_first(self.top_p, defaults.top_p),
             top_k=_first(self.top_k, defaults.top_k),
             repetition_penalty=_first(self.repetition_penalty, defaults.repetition_penalty),
-            min_p=_first(self.min_p, 0.0),
-            typical_p=_first(self.typical_p, 1.0),
+            min_p=_first(self.min_p, defaults.min_p),
+            typical_p=_first(self.typical_p, defaults.typical_p),
             presence_penalty=_first(self.presence_penalty, 0.0),
             frequency_penalty=_first(self.frequency_penalty, 0.0),
-            repeat_last_n=_first(self.repeat_last_n, REPEAT_LAST_N),
+            repeat_last_n=_first(_first(self.repeat_last_n, defaults.repeat_last_n), REPEAT_LAST_N),
             seed=seed,
         )
 

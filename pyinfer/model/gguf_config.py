@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyinfer.config import NO_TOKEN, ModelConfig, YarnScaling
+from pyinfer.config import ModelConfig, YarnScaling
 from pyinfer.config_fields import (
     MAX_CONTEXT,
     MAX_HEAD_DIM,
@@ -65,7 +65,7 @@ def read_gguf(
     hidden_size = fields.integer(f"{own}embedding_length", 1, MAX_WIDTH)
     max_position = fields.integer(f"{own}context_length", 1, MAX_CONTEXT)
     head_dim = head_size(fields, f"{own}attention.key_length", hidden_size, n_heads)
-    _check_features(fields, own, head_dim, max_position)
+    _check_features(fields, own, head_dim)
     scaling = gguf_scaling(fields, own, max_position)
     return ModelConfig(
         architecture=architecture,
@@ -100,15 +100,12 @@ def _uniform_arrays(metadata: Mapping[str, Any], own: str) -> Mapping[str, Any]:
     return {**metadata, **single}
 
 
-def _check_features(fields: Fields, own: str, head_dim: int, max_position: int) -> None:
+def _check_features(fields: Fields, own: str, head_dim: int) -> None:
     for key in (f"{own}attention.value_length", f"{own}rope.dimension_count"):
         if fields.integer(key, 1, MAX_HEAD_DIM, head_dim) != head_dim:
             raise ModelUnsupportedError(
                 f"GGUF metadata: {key} is {fields.data[key]}, only the head size {head_dim} runs"
             )
-    window = fields.integer(f"{own}attention.sliding_window", 0, NO_TOKEN, 0)
-    if 0 < window < max_position:
-        raise ModelUnsupportedError(f"sliding window attention ({window} tokens) does not run")
 
 
 def _vocab_size(fields: Fields, own: str, vocab_rows: int | None) -> int:
@@ -171,10 +168,16 @@ def write_gguf(config: ModelConfig, *, context: int) -> dict[str, Value]:
 
 
 def _write_yarn(yarn: YarnScaling) -> dict[str, Value]:
-    if not yarn.truncate:
-        raise ModelUnsupportedError(
-            "config.json: rope_scaling: truncate is false, which GGUF cannot express"
-        )
+    # llama.cpp reads none of these for the architectures that run here.
+    for key, found in (
+        ("truncate is false", not yarn.truncate),
+        (f"beta_fast is {yarn.beta_fast:g}", yarn.beta_fast != 32),
+        (f"beta_slow is {yarn.beta_slow:g}", yarn.beta_slow != 1),
+    ):
+        if found:
+            raise ModelUnsupportedError(
+                f"config.json: rope_scaling: {key}, which GGUF cannot express"
+            )
     prefix = "rope.scaling"
     values: dict[str, Value] = {
         f"{prefix}.type": "yarn",
@@ -185,10 +188,4 @@ def _write_yarn(yarn: YarnScaling) -> dict[str, Value]:
     if yarn.attention_scale != derived:
         # Readers of GGUF multiply this with the derived factor.
         values[f"{prefix}.attn_factor"] = yarn.attention_scale / derived
-    for key, value, default in (
-        ("yarn_beta_fast", yarn.beta_fast, 32.0),
-        ("yarn_beta_slow", yarn.beta_slow, 1.0),
-    ):
-        if value != default:
-            values[f"{prefix}.{key}"] = value
     return values

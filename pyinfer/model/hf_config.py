@@ -26,6 +26,11 @@ from pyinfer.config_fields import (
 from pyinfer.config_rope import hf_rope, stretched
 from pyinfer.errors import ModelUnsupportedError
 
+MAX_WINDOW = (1 << 31) - 1
+# What Qwen2Config of transformers takes for keys that are missing.
+_DEFAULT_WINDOW = 4096
+_DEFAULT_WINDOW_LAYERS = 28
+
 
 def read_hf(fields: Fields, *, architecture: str, hf_class: str, name: str) -> ModelConfig:
     """Read and check the hyper-parameters.
@@ -53,9 +58,11 @@ def read_hf(fields: Fields, *, architecture: str, hf_class: str, name: str) -> M
     n_heads = fields.integer("num_attention_heads", 1, MAX_HEADS)
     hidden_size = fields.integer("hidden_size", 1, MAX_WIDTH)
     n_layers = fields.integer("num_hidden_layers", 1, MAX_LAYERS)
-    _check_features(fields, n_layers)
+    _check_features(fields)
     max_position = fields.integer("max_position_embeddings", 1, MAX_CONTEXT)
     theta, scaling = hf_rope(fields, max_position)
+    max_position = stretched(max_position, scaling)
+    _check_window(fields, n_layers, max_position)
     return ModelConfig(
         architecture=architecture,
         vocab_size=fields.integer("vocab_size", 1, MAX_VOCAB),
@@ -68,7 +75,7 @@ def read_hf(fields: Fields, *, architecture: str, hf_class: str, name: str) -> M
         rms_norm_eps=fields.above("rms_norm_eps", 0, 1, 1e-6),
         rope_theta=theta,
         rope_scaling=scaling,
-        max_position=stretched(max_position, scaling),
+        max_position=max_position,
         tie_embeddings=fields.boolean("tie_word_embeddings", False),
         name=name,
     )
@@ -102,8 +109,8 @@ def refuse_if_true(fields: Fields, *keys: str) -> None:
             raise ModelUnsupportedError(f"{fields.source}: {key} is true, which does not run")
 
 
-def _check_features(fields: Fields, n_layers: int) -> None:
-    refuse_if_true(fields, "use_sliding_window", "use_mrope")
+def _check_features(fields: Fields) -> None:
+    refuse_if_true(fields, "use_mrope")
     if (activation := fields.text("hidden_act", "silu")) != "silu":
         raise ModelUnsupportedError(
             f"config.json: hidden_act is {show(activation)}, only 'silu' runs"
@@ -113,16 +120,37 @@ def _check_features(fields: Fields, n_layers: int) -> None:
             "config.json: quantization_config: quantized Hugging Face checkpoints do not run",
             hint="use the original bf16 or f16 folder, or a GGUF file",
         )
-    layer_types = fields.data.get("layer_types")
-    if layer_types is None:
-        return
-    if not isinstance(layer_types, list) or len(layer_types) != n_layers:
-        raise fields.fail("layer_types", f"a list of {n_layers} strings")
-    for kind in layer_types:
-        if kind != "full_attention":
+
+
+def _check_window(fields: Fields, n_layers: int, context: int) -> None:
+    """Refuse layers that do not see the whole context; which ones slide is as in transformers."""
+    kinds = fields.data.get("layer_types")
+    switched_on = fields.boolean("use_sliding_window", False)
+    window = None
+    if switched_on and fields.present("sliding_window"):
+        window = fields.integer("sliding_window", 1, MAX_WINDOW)
+    elif switched_on and "sliding_window" not in fields.data:
+        window = _DEFAULT_WINDOW
+    if kinds is None:
+        first = fields.integer("max_window_layers", 0, MAX_WINDOW, _DEFAULT_WINDOW_LAYERS)
+        sliding = list(range(first, n_layers)) if window is not None else []
+    else:
+        if not isinstance(kinds, list) or len(kinds) != n_layers:
+            raise fields.fail("layer_types", f"a list of {n_layers} strings")
+        other = next((k for k in kinds if k not in ("full_attention", "sliding_attention")), None)
+        if other is not None:
             raise ModelUnsupportedError(
-                f"config.json: layer_types holds {show(kind)}, only 'full_attention' runs"
+                f"config.json: layer_types holds {show(other)}, only 'full_attention' runs"
             )
+        sliding = [index for index, kind in enumerate(kinds) if kind == "sliding_attention"]
+    if sliding and (window is None or window < context):
+        found = "no window is set" if window is None else f"a window of {window} tokens"
+        raise ModelUnsupportedError(
+            f"config.json: {len(sliding)} of {n_layers} layers (the first is {sliding[0]}) use "
+            f"sliding window attention, which does not run: {found}, the context has {context}",
+            hint="it runs where no layer slides: max_window_layers as many as the layers, or a "
+            "window as long as the context",
+        )
 
 
 def write_hf(config: ModelConfig, *, hf_class: str, context: int) -> dict[str, Any]:

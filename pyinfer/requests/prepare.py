@@ -18,7 +18,10 @@ from pyinfer.text.tools import ToolPlan, plan_tools
 
 # Without a generation_config.json, models that reason are sampled as their authors recommend.
 _RECOMMENDED = ("temperature", "top_p", "top_k")
-_STATED = ("temperature", "top_p", "top_k", "repetition_penalty")
+_STATED = (
+    *("temperature", "top_p", "top_k", "min_p", "typical_p"),
+    *("repetition_penalty", "repeat_last_n"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,8 +161,8 @@ class ChatTemplate:
         guard = ControlGuard(tokenizer.added_tokens, self.source)
         text = self._render(guard, messages, add_generation_prompt, think, tools, variables)
         inside = add_generation_prompt and text.rstrip().endswith(OPEN_TAG)
-        ids = encode_guarded(tokenizer, guard, text, limit)
-        return ChatPrompt(guard.restore(text), ids, inside)
+        shown, ids = self._encoded(guard, text, limit)
+        return ChatPrompt(shown, ids, inside)
 
     def continuation(
         self,
@@ -196,8 +196,16 @@ class ChatTemplate:
             if not answer.open:
                 text = f"{text.removesuffix(chr(10))}\n{CLOSE_TAG}\n\n"
         text += guard.protect(content)
-        ids = encode_guarded(tokenizer, guard, text, limit)
-        return ChatPrompt(guard.restore(text), ids, answer.open, content, continued=True)
+        shown, ids = self._encoded(guard, text, limit)
+        return ChatPrompt(shown, ids, answer.open, content, continued=True)
+
+    def _encoded(self, guard: ControlGuard, text: str, limit: int | None) -> tuple[str, list[int]]:
+        """Text and ids of a rendered conversation, with BOS where the tokenizer puts one."""
+        tokenizer = self._tokenizer
+        shown, ids = guard.restore(text), encode_guarded(tokenizer, guard, text, limit)
+        if tokenizer.chat_bos and tokenizer.bos_id is not None and ids[:1] != [tokenizer.bos_id]:
+            shown, ids = self._bos + shown, [tokenizer.bos_id, *ids]
+        return shown, ids
 
     def _render(
         self,

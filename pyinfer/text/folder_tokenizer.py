@@ -7,6 +7,7 @@ Files: ``tokenizer.json`` (required), ``tokenizer_config.json``, ``generation_co
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from tokenizers import Tokenizer as Backend
 
 from pyinfer.errors import ModelFormatError, ModelNotFoundError, ModelUnsupportedError
+from pyinfer.text.end_tokens import END_NAMES
 from pyinfer.text.split_pattern import check_split_pattern
 from pyinfer.text.vocabulary import (
     MAX_ADDED_TOKENS,
@@ -57,18 +59,27 @@ def read_folder(folder: Path) -> TokenizerParts:
     vocabulary = _vocabulary(root, config)
     backend = vocabulary.build(_template_backend(root))
     bos_id, eos_ids = _boundary_ids(vocabulary, config, generation)
+    template = _chat_template(folder, config)
+    turn_ends = _turn_ends(vocabulary, template, eos_ids)
     add_bos = config.get("add_bos_token")
     if add_bos is None:
-        add_bos = _post_processor_adds(root.get("post_processor"), bos_id, vocabulary)
+        # transformers 5 saves no such key, and a tokenizer.json that adds nothing.
+        add_bos = _post_processor_adds(root.get("post_processor"), bos_id, vocabulary) or (
+            template is not None and re.search(r"\bbos_token\b", template) is not None
+        )
     elif not isinstance(add_bos, bool):
         raise ModelFormatError("tokenizer_config.json: add_bos_token must be true or false")
     return TokenizerParts(
         backend=backend,
         vocabulary=vocabulary,
         bos_id=bos_id,
-        eos_ids=eos_ids,
+        eos_ids=TokenizerParts.union((*eos_ids, *turn_ends.values())),
         add_bos=add_bos and bos_id is not None,
-        chat_template=_chat_template(folder, config),
+        chat_template=template,
+        notes=tuple(
+            f"end of turn: {name} too, by the chat template; no eos of the folder names it"
+            for name in turn_ends
+        ),
     )
 
 
@@ -271,12 +282,26 @@ def _boundary_ids(
             if name not in by_name:
                 raise ModelFormatError(f"{where} {name[:80]!r} is not in the vocabulary")
             found.append(by_name[name])
-        where = f"generation_config.json: {kind}_token_id"
         value = generation.get(f"{kind}_token_id")
         for item in value if isinstance(value, list) else [value]:
-            if item is not None:
-                found.append(check_token_id(item, MAX_TOKENS, where))
+            # An id that no token has does nothing; the load report names it.
+            if type(item) is int and 0 <= item < vocabulary.n_tokens:
+                found.append(item)
     return ids["bos"][0] if ids["bos"] else None, TokenizerParts.union(ids["eos"])
+
+
+def _turn_ends(
+    vocabulary: Vocabulary, template: str | None, eos_ids: tuple[int, ...]
+) -> dict[str, int]:
+    """Ends of a turn that the chat template writes and the files do not name, name to id."""
+    return {
+        piece.content: piece.id
+        for piece in vocabulary.added
+        if template is not None
+        and piece.content in END_NAMES
+        and piece.content in template
+        and piece.id not in eos_ids
+    }
 
 
 def _post_processor_adds(value: object, bos_id: int | None, vocabulary: Vocabulary) -> bool:
@@ -295,9 +320,10 @@ def _post_processor_adds(value: object, bos_id: int | None, vocabulary: Vocabula
 
 
 def _chat_template(folder: Path, config: dict[str, Any]) -> str | None:
-    text = _read_text(folder, "chat_template.jinja", MAX_TEMPLATE_BYTES)
-    if text is not None:
-        return text
+    for name in ("chat_template.jinja", "additional_chat_templates/default.jinja"):
+        text = _read_text(folder, name, MAX_TEMPLATE_BYTES)
+        if text is not None:
+            return text
     value = config.get("chat_template")
     where = "tokenizer_config.json: chat_template"
     if isinstance(value, list):

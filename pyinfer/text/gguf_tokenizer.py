@@ -9,6 +9,7 @@ from tokenizers import Regex, models, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
+from pyinfer.text.end_tokens import END_NAMES, gguf_ends, gguf_id
 from pyinfer.text.folder_tokenizer import MAX_TEMPLATE_BYTES
 from pyinfer.text.split_pattern import GGUF_SPLITS
 from pyinfer.text.vocabulary import (
@@ -17,16 +18,12 @@ from pyinfer.text.vocabulary import (
     AddedPiece,
     TokenizerParts,
     Vocabulary,
-    check_token_id,
     lost_tags,
     require_text,
 )
 
 # Token types of the GGUF format.
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 1, 2, 3, 4, 5
-
-#: Keys of ids that end a generation.
-_END_KEYS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
 
 def read_gguf(metadata: Mapping[str, Any]) -> TokenizerParts:
@@ -58,7 +55,7 @@ def read_gguf(metadata: Mapping[str, Any]) -> TokenizerParts:
     add_bos = metadata.get("tokenizer.ggml.add_bos_token", False)
     if not isinstance(add_bos, bool):
         raise ModelFormatError("tokenizer.ggml.add_bos_token must be a boolean")
-    bos_id = _token_id(metadata, "bos_token_id", n_tokens)
+    bos_id = gguf_id(metadata, "bos_token_id", n_tokens)
     template = metadata.get("tokenizer.chat_template")
     if template is not None:
         template = require_text(template, "tokenizer.chat_template")
@@ -71,9 +68,10 @@ def read_gguf(metadata: Mapping[str, Any]) -> TokenizerParts:
         backend=vocabulary.build(backend),
         vocabulary=vocabulary,
         bos_id=bos_id,
-        eos_ids=TokenizerParts.union(_token_id(metadata, key, n_tokens) for key in _END_KEYS),
+        eos_ids=_ends(metadata, vocabulary),
         add_bos=add_bos and bos_id is not None,
         chat_template=template,
+        chat_bos=add_bos and bos_id is not None,
     )
 
 
@@ -139,12 +137,15 @@ def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
     merges = _merges(metadata)
     plain = (t for t, kind in zip(tokens, types, strict=True) if kind in (_NORMAL, _UNUSED))
     lost = lost_tags(plain, merges)
+    ends = END_NAMES.intersection(tokens).difference(left + right for left, right in merges)
     pieces: dict[str, int] = {}
     added: list[AddedPiece] = []
     unused: list[int] = []
     for number, (token, kind) in enumerate(zip(tokens, types, strict=True)):
         if token in lost:
             kind = _USER_DEFINED
+        elif token in ends:
+            kind = _CONTROL
         if kind == _UNUSED:
             unused.append(number)
             continue
@@ -163,6 +164,12 @@ def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
     )
 
 
+def _ends(metadata: Mapping[str, Any], vocabulary: Vocabulary) -> tuple[int, ...]:
+    # A name that ordinary text becomes ends nothing: Qwen2 spells HTML with a token "</s>".
+    ids = {piece.content: piece.id for piece in vocabulary.added}
+    return tuple(id_ for id_ in gguf_ends(metadata, ids) if id_ < vocabulary.n_tokens)
+
+
 def _integers(metadata: Mapping[str, Any], key: str, limit: int) -> list[Any]:
     values = list(_array(metadata, key, limit))
     if values and not all(hasattr(v, "__index__") for v in values):
@@ -179,10 +186,3 @@ def _merges(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
             raise ModelFormatError(f"{key}[{number}] {merge[:80]!r} is not two tokens and a space")
         pairs.append((left, right))
     return pairs
-
-
-def _token_id(metadata: Mapping[str, Any], key: str, n_tokens: int) -> int | None:
-    value = metadata.get(f"tokenizer.ggml.{key}")
-    if value is None:
-        return None
-    return check_token_id(value, n_tokens, f"tokenizer.ggml.{key}")

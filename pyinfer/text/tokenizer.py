@@ -55,6 +55,10 @@ class Tokenizer:
         Tags of reasoning and tool calls that are one token, whatever its type.
     chat_template : str or None
         Jinja source from the model.
+    chat_bos : bool
+        Put BOS in front of a rendered conversation that does not begin with it.
+    notes : tuple of str
+        Lines for the load report.
 
     Examples
     --------
@@ -70,6 +74,8 @@ class Tokenizer:
         self.eos_ids = parts.eos_ids
         self.add_bos = parts.add_bos
         self.chat_template = parts.chat_template
+        self.chat_bos = parts.chat_bos
+        self.notes = parts.notes
         self.special_ids = frozenset(piece.id for piece in vocabulary.added if piece.special)
         self.control_ids = vocabulary.control
         self.added_tokens: Mapping[str, int] = MappingProxyType(

@@ -234,7 +234,11 @@ def require_text(value: object, what: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TokenizerParts:
-    """What a source of a tokenizer gives: the vocabulary and the rules around it."""
+    """What a source of a tokenizer gives: the vocabulary and the rules around it.
+
+    ``chat_bos`` puts BOS in front of a rendered conversation that does not begin with it, as
+    llama.cpp does; ``notes`` are for the load report.
+    """
 
     backend: Backend
     vocabulary: Vocabulary
@@ -242,6 +246,8 @@ class TokenizerParts:
     eos_ids: tuple[int, ...]
     add_bos: bool
     chat_template: str | None
+    chat_bos: bool = False
+    notes: tuple[str, ...] = ()
 
     @staticmethod
     def union(ids: Iterable[int | None]) -> tuple[int, ...]:

@@ -20,7 +20,6 @@ from pyinfer.errors import (
 )
 
 from ..checkpoints import random_config, random_weights, safetensors_bytes, write_folder
-from ..vocabulary import N_TOKENS
 from .gguf_bytes import STR, U32, Built, Tensor, build, small_pairs, small_tensors, tensor
 
 
@@ -160,9 +159,6 @@ def test_config_files(tmp_path: Path) -> None:
     refuse(tmp_path, ModelFormatError, r"model\.layers\.2.* is missing")
     (tmp_path / "config.json").write_text(json.dumps(random_config(model_type="gpt2")))
     refuse(tmp_path, ModelUnsupportedError, "gpt2")
-    # End tokens beyond the vocabulary of the weights.
-    (tmp_path / "config.json").write_text(json.dumps(random_config(vocab=N_TOKENS - 20)))
-    refuse(tmp_path, ModelFormatError, "token id below the vocabulary size")
 
 
 def test_paths(tmp_path: Path) -> None:

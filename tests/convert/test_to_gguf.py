@@ -25,7 +25,7 @@ from ..checkpoint.gguf_bytes import ARR, F32, U32, Array, build, small_pairs, sm
 from ..checkpoints import from_bf16, gguf_tensor_name, random_config, random_weights, write_folder
 from ..vocabulary import N_TOKENS, gguf_vocabulary
 
-YARN = {"factor": 4.0, "original_max_position_embeddings": 1024, "beta_fast": 16.0}
+YARN = {"factor": 4.0, "original_max_position_embeddings": 1024}
 CONFIGS: dict[str, dict[str, Any]] = {
     "plain": random_config(vocab=N_TOKENS + 3),
     "tied": random_config(vocab=N_TOKENS, tied=True),
@@ -277,3 +277,13 @@ def test_slices_of_any_size_give_the_same_file(
     monkeypatch.setattr("pyinfer.convert.rows.SLICE_VALUES", 1000)
     convert(DEMO_FOLDER, tmp_path / "b.gguf", "q4_0")
     assert (tmp_path / "a.gguf").read_bytes() == (tmp_path / "b.gguf").read_bytes()
+
+
+@pytest.mark.parametrize("extra", [{"beta_fast": 16.0}, {"beta_slow": 2.0}, {"truncate": False}])
+def test_yarn_that_no_reader_of_gguf_computes(extra: dict[str, Any], tmp_path: Path) -> None:
+    write_folder(tmp_path / "folder", random_config(yarn=YARN | extra))
+    with (
+        open_checkpoint(tmp_path / "folder") as checkpoint,
+        pytest.raises(ModelUnsupportedError, match=f"{next(iter(extra))} is .*GGUF cannot express"),
+    ):
+        folder_to_gguf(checkpoint, tmp_path / "out.gguf", FileRules("f16"))

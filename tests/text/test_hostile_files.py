@@ -199,8 +199,9 @@ def test_bad_config(config: dict[str, Any], message: str, write_folder: Writer) 
 
 @pytest.mark.parametrize("value", ["5", -1, 2**40, [1, "x"], 1.5, True, {}])
 def test_bad_generation_ids(value: object, write_folder: Writer) -> None:
-    with pytest.raises(ModelFormatError, match="eos_token_id"):
-        Tokenizer.from_folder(write_folder(generation={"eos_token_id": value}))
+    """An id that no token has ends nothing; the load report names it."""
+    tokenizer = Tokenizer.from_folder(write_folder(generation={"eos_token_id": value}))
+    assert tokenizer.eos_ids[1:] == ((1,) if isinstance(value, list) else ())
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -246,7 +247,6 @@ BAD_GGUF: list[tuple[str, Change, type[PyinferError]]] = [
     ("merge half", lambda m: m[T + "merges"].append("a "), ModelFormatError),
     ("merge unknown", lambda m: m[T + "merges"].append("z z"), ModelFormatError),
     ("merge to a control token", lambda m: _spell_control(m), ModelFormatError),
-    ("bos outside", lambda m: m.update({T + "bos_token_id": 274}), ModelFormatError),
     ("eos a text", lambda m: m.update({T + "eos_token_id": "1"}), ModelFormatError),
     ("eos an array", lambda m: m.update({T + "eos_token_id": np.array([1, 2])}), ModelFormatError),
     ("model an array", lambda m: m.update({T + "model": np.array([1, 2])}), ModelUnsupportedError),
