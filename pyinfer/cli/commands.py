@@ -51,17 +51,18 @@ def execute(arguments: Sequence[str], command: str | None, is_process: bool) -> 
 
     def run() -> int:
         _stop_on_sigterm()
-        if sys.stdout is None:
-            raise OutputClosedError
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # for terminals that are not UTF-8
         try:
             options = _parse(arguments, command)
+            if sys.stdout is None and getattr(options, "prints", True):
+                raise OutputClosedError
             options.interrupts = interrupts
             status: int = options.run(options)
         except SystemExit as end:  # argparse has printed its help
             status = int(end.code or 0)
-        put(sys.stdout, "")
+        if sys.stdout is not None:
+            put(sys.stdout, "")
         return status
 
     with prompt_interrupts() as interrupts:

@@ -116,7 +116,7 @@ class _Refused(argparse.Action):
 
 def add_arguments(parser: Parser) -> None:
     """Describe the options."""
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, prints=False)
     add = parser.add_argument
     add("-m", "--model", metavar="FILE", help="GGUF file, folder or name; default: embedded model")
     add("-hf", "-hfr", "--hf-repo", metavar="REPO", help="org/repo[:quant] that was pulled")

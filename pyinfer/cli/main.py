@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,10 +22,21 @@ def main(argv: Sequence[str] | None = None, command: str | None = None) -> int:
     if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # While modules are loaded an interrupt just ends the process, without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if argv is None:
+        _reserve_streams()
     from pyinfer.cli.commands import execute
 
     arguments = sys.argv[1:] if argv is None else list(argv)
     return execute(arguments, command, is_process=argv is None)
+
+
+def _reserve_streams() -> None:
+    """Let no file take the number of a standard stream that was closed by whoever started us."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
 
 
 def run(command: str | None = None) -> None:

@@ -24,7 +24,7 @@ _NEEDED = ("fastapi", "uvicorn", "httptools", "llguidance", "prometheus_client")
 
 def add_arguments(parser: Parser) -> None:
     """Describe the options."""
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, prints=False)
     where = parser.add_argument_group("address and access")
     where.add_argument("--host", help="address; default OLLAMA_HOST, else 127.0.0.1")
     where.add_argument("--port", type=port, metavar="N", help="default 11434; 0 takes a free one")

@@ -1,7 +1,8 @@
 """The server's end of an engine process: start it, send requests, hand out events, notice its end.
 
-Two threads serve each process: one writes (a stopped process must not block the event loop), one
-starts the process, reads, and passes what it read to the event loop in batches.
+Three threads serve each process: one writes (a stopped process must not block the event loop), one
+starts the process, reads, and passes what it read to the event loop in batches, one logs what it
+writes to its standard error.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ log = logging.getLogger("pyinfer.server")
 #: A process that says nothing for so long, or whose step lasts so long, is stuck.
 SILENCE_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
+_LAST_WORDS_SECONDS = 1.0
+_MAX_LINE = 4096
 
 Listener = Callable[[Event], None]
 
@@ -160,6 +163,10 @@ class EngineProcess:
             return EngineError(f"cannot start an engine process: {error.strerror}")
         self._process = process
         self.pid = process.pid
+        relay = threading.Thread(
+            target=_relay, args=(process,), name="pyinfer-engine-log", daemon=True
+        )
+        relay.start()
         with connection:
             writer = threading.Thread(
                 target=self._write, args=(connection,), name="pyinfer-engine-writer", daemon=True
@@ -175,6 +182,7 @@ class EngineProcess:
             process.kill()
             end = how_it_ended(process.wait())
             writer.join(_CLOSE_SECONDS)
+        relay.join(_LAST_WORDS_SECONDS)
         return EngineLostError(f"the engine process ended: {end}", hint="send the request again")
 
     def _write(self, connection: Connection) -> None:
@@ -269,6 +277,8 @@ def _start() -> tuple[Connection, subprocess.Popen[bytes]]:
         process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid()), *sys.path],
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             pass_fds=(theirs.fileno(),),
             start_new_session=True,
         )
@@ -278,6 +288,15 @@ def _start() -> tuple[Connection, subprocess.Popen[bytes]]:
     finally:
         theirs.close()
     return Connection(ours.detach()), process
+
+
+def _relay(process: subprocess.Popen[bytes]) -> None:
+    """Log what a process writes, until it ends: it must never wait for a reader of our log."""
+    assert process.stdout is not None
+    with contextlib.suppress(OSError), process.stdout as lines:
+        while line := lines.readline(_MAX_LINE):
+            if text := line.decode("utf-8", "replace").rstrip():
+                log.warning("an engine process says: %s", text)
 
 
 def how_it_ended(status: int) -> str:

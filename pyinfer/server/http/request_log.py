@@ -8,15 +8,16 @@ token counts, durations).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import re
-import sys
+import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pyinfer.errors import PyinferError, internal_error
 from pyinfer.server.http.errors import error_response, public_text
+from pyinfer.server.http.log_writer import LogWriter
 from pyinfer.serving.state import RequestRecord
 
 LOG = logging.getLogger("pyinfer.server")
@@ -37,6 +39,13 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 LATE_RECORD_SECONDS = 1.0
 #: Records that nobody has asked for yet.
 MAX_RECORDS = 1024
+
+_LOGGERS = {
+    "pyinfer": logging.INFO,
+    "uvicorn.error": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "py.warnings": logging.WARNING,
+}
 
 _ID = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
 
@@ -181,16 +190,32 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
-def configure_logging() -> None:
-    """Write what the server and uvicorn log to standard error, as JSON lines.
+@contextlib.contextmanager
+def logging_to_stderr() -> Iterator[None]:
+    """Write what the server, uvicorn and asyncio log to standard error, as JSON lines.
 
+    No part of the server waits for the reader of the log; see :class:`LogWriter`.
     ``PYINFER_LOG=debug`` shows everything.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogWriter()
     handler.setFormatter(JsonLines())
     debug = os.environ.get("PYINFER_LOG") == "debug"
-    for name, level in (("pyinfer", logging.INFO), ("uvicorn.error", logging.WARNING)):
+    for name, level in _LOGGERS.items():
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(logging.DEBUG if debug else level)
         logger.propagate = False
+    logging.captureWarnings(True)
+    hook, threading.excepthook = threading.excepthook, _thread_failed
+    try:
+        yield
+    finally:
+        threading.excepthook = hook
+        logging.captureWarnings(False)
+        handler.finish()
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    if failure.exc_value is not None:
+        name = failure.thread.name if failure.thread is not None else "a thread"
+        LOG.error("%s failed", name, exc_info=failure.exc_value)

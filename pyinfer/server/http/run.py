@@ -28,7 +28,7 @@ from pyinfer.server.http.accept import (
     raise_descriptor_limit,
 )
 from pyinfer.server.http.protocol import StrictProtocol
-from pyinfer.server.http.request_log import LOG, configure_logging
+from pyinfer.server.http.request_log import LOG, logging_to_stderr
 from pyinfer.server.http.settings import HttpSettings
 from pyinfer.serving.service import Service
 from pyinfer.serving.settings import ServerSettings
@@ -65,8 +65,7 @@ def serve(settings: ServerSettings, http: HttpSettings, announce: Announce) -> i
         A model of ``--preload`` cannot be loaded.
     """
     http.check()
-    configure_logging()
-    with contextlib.closing(listen(settings.host, settings.port)) as listener:
+    with logging_to_stderr(), contextlib.closing(listen(settings.host, settings.port)) as listener:
         return asyncio.run(_serve(settings, http, listener, announce))
 
 
