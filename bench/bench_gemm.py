@@ -13,7 +13,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.kernel_rate import PANEL_BYTES, SLOT_BOUND
-from bench.rates import random_blocks, record
+from bench.rates import random_rows, record
 from bench.shapes import SHAPES, Shape
 from pyinfer._kernels.kernels import FORMATS, Kernels, aligned_empty, available_isas, format_info
 from pyinfer._kernels.runtime import Runtime
@@ -36,7 +36,7 @@ def test_gemm(benchmark: BenchmarkFixture, fmt: str, model: str, isa: str) -> No
     n_tokens = 16 if benchmark.disabled else N_TOKENS
     _, n_cols = SHAPES[model].matrices()["gate_up"]
     n_panels = max(1, PANEL_BYTES // (n_cols // 128 * info.group_bytes))
-    rows = random_blocks(fmt, 16 * n_panels, n_cols, info.block_inputs, info.block_bytes)
+    rows = random_rows(fmt, 16 * n_panels, n_cols)
     panels = kernels.pack(fmt, rows, n_cols)
     x = np.random.default_rng(1).standard_normal((n_tokens, n_cols), dtype=np.float32)
     tiles = kernels.act_a8(x, 8) if info.quantized else x

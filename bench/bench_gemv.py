@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.rates import random_blocks, record
+from bench.rates import random_rows, record
 from bench.shapes import SHAPES
 from pyinfer._kernels.kernels import FORMATS, Kernels, aligned_empty, available_isas, format_info
 
@@ -24,7 +24,7 @@ def test_gemv(benchmark: BenchmarkFixture, fmt: str, n_tokens: int, isa: str) ->
     info = format_info(fmt)
     kernels = Kernels(isa)
     _, n_cols = SHAPES["1.5b"].matrices()["gate_up"]
-    rows = random_blocks(fmt, 16 * 16, n_cols, info.block_inputs, info.block_bytes)
+    rows = random_rows(fmt, 16 * 16, n_cols)
     part = kernels.pack(fmt, rows, n_cols)
     repeats = 1 if benchmark.disabled else -(-MEMORY_BYTES // part.nbytes)
     panels = aligned_empty((repeats * part.shape[0], part.shape[1]))

@@ -15,11 +15,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.rates import random_blocks, record
+from bench.rates import random_rows, record
 from bench.shapes import SHAPES, Shape
 from pyinfer._kernels.cache import KvCache
 from pyinfer._kernels.graph import Program, Recorder
-from pyinfer._kernels.kernels import format_info
 from pyinfer._kernels.runtime import Runtime
 from pyinfer._kernels.step import StepState
 from pyinfer._kernels.tensor import Arena, PackedTensor, packed_bytes
@@ -106,8 +105,7 @@ OPS: dict[str, tuple[Callable[[Recorder, Layer], object], tuple[str, ...]]] = {
 
 @cache
 def _random_rows(cols: int) -> np.ndarray:
-    info = format_info(FORMAT)
-    return random_blocks(FORMAT, 256, cols, info.block_inputs, info.block_bytes)
+    return random_rows(FORMAT, 256, cols)
 
 
 def _packed(runtime: Runtime, rows: int, cols: int) -> PackedTensor:

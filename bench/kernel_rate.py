@@ -15,7 +15,7 @@ from threading import Barrier
 
 import numpy as np
 
-from bench.rates import random_blocks
+from bench.rates import random_rows
 from pyinfer._kernels.kernels import Kernels, aligned_empty, format_info
 from pyinfer._kernels.runtime import Runtime
 
@@ -81,7 +81,7 @@ def gemm_call(fmt: str, n_cols: int, isa: str) -> tuple[Callable[[], object], in
     """Return a call of the kernel on random panels that fit into L2, and its operations."""
     info, kernels = format_info(fmt), Kernels(isa)
     n_panels = max(1, PANEL_BYTES // (n_cols // 128 * info.group_bytes))
-    rows = random_blocks(fmt, 16 * n_panels, n_cols, info.block_inputs, info.block_bytes)
+    rows = random_rows(fmt, 16 * n_panels, n_cols)
     panels = kernels.pack(fmt, rows, n_cols)
     x = np.random.default_rng(1).standard_normal((N_TOKENS, n_cols), dtype=np.float32)
     tiles = kernels.act_a8(x, 8) if info.quantized else x

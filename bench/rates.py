@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from pyinfer._kernels.kernels import Kernels
 from pyinfer._kernels.runtime import Runtime, cpu_name
-from pyinfer._kernels.tensor import Arena
+from pyinfer._kernels.tensor import Arena, row_bytes
 from pyinfer.diagnose.limits import measure_limits, read_buffer
 
 
@@ -49,19 +50,7 @@ def record(
             benchmark.extra_info["share"] = done / seconds / top
 
 
-# Where the f16 scales and minimums of a file block stand, if not a scale alone at its beginning.
-F16_OFFSETS = {"q2_k": (80, 82), "q4_k": (0, 2), "q5_k": (0, 2), "q5_1": (0, 2), "q6_k": (208,)}
-
-
-def random_blocks(fmt: str, n_rows: int, n_cols: int, block: int, size: int) -> NDArray[np.uint8]:
-    """Random file rows; scales of quantized blocks are ordinary numbers."""
-    rng = np.random.default_rng(0)
-    if block == 1:
-        x = rng.standard_normal((n_rows, n_cols), dtype=np.float32)
-        if fmt == "bf16":
-            return np.ascontiguousarray(x.view(np.uint16)[:, 1::2]).view(np.uint8)
-        return x.astype(np.float16 if fmt == "f16" else np.float32).view(np.uint8)
-    blocks = rng.integers(0, 256, (n_rows, n_cols // block, size), dtype=np.uint8)
-    for offset in F16_OFFSETS.get(fmt, (0,)):
-        blocks[..., offset : offset + 2] = np.array([0.01], dtype=np.float16).view(np.uint8)
-    return blocks.reshape(n_rows, -1)
+def random_rows(fmt: str, n_rows: int, n_cols: int) -> NDArray[np.uint8]:
+    """File rows (n_rows, row_bytes) of normally distributed weights; each eight rows are alike."""
+    x = np.random.default_rng(0).standard_normal((8, n_cols), dtype=np.float32)
+    return np.resize(Kernels("scalar").quantize(fmt, x), (n_rows, row_bytes(fmt, n_cols)))

@@ -2,39 +2,31 @@
 #include "check.h"
 #include "pyinfer/panels.h"
 #include "pyinfer/qtype.h"
-#include <string.h>
 
 /* Groups of 128 inputs that a kernel may not part. */
 static size_t span_of(enum pi_format format) {
     return pi_ceil_div(pi_qtype_of(format)->block_inputs, PI_GROUP_INPUTS);
 }
 
-/* f16 values in front of every group (or super group) that scale its weights. */
-static size_t scales_of(enum pi_format format) {
-    switch (format) {
-    case PI_FORMAT_Q4_0:
-    case PI_FORMAT_Q8_0: return 4 * PI_PANEL_ROWS;
-    case PI_FORMAT_Q5_1: return 8 * PI_PANEL_ROWS;
-    default: return 2 * PI_PANEL_ROWS; /* d and dmin; the f32 scales of q6_k take the same bytes */
-    }
-}
-
-/* Panels of random bytes, with scales of ordinary size. */
+/* Panels of weights as the format quantizes them. The rows of a panel overlap in one sequence of blocks,
+ * each a block further on than the one before it. */
 static struct guarded random_panels(struct check *c, enum pi_format format, size_t n_panels,
                                     size_t n_groups) {
     const struct pi_qtype *q = pi_qtype_of(format);
-    const size_t bytes = q->group_bytes * span_of(format);
-    struct guarded panels = check_bytes(c, n_panels * n_groups * q->group_bytes);
-    uint8_t *group = panels.data;
-    for (size_t g = 0; g < n_panels * n_groups; g += span_of(format), group += bytes) {
-        const bool wide = format == PI_FORMAT_Q6_K;
-        const size_t scales = wide ? PI_PANEL_ROWS : scales_of(format);
-        const size_t n = q->quantized ? scales : q->group_bytes / q->block_bytes;
-        struct guarded values = check_floats(c, n);
-        const enum pi_format stored = !q->quantized ? format : wide ? PI_FORMAT_F32 : PI_FORMAT_F16;
-        c->scalar->quantize[stored](group, values.data, n);
-        guarded_free(&values);
+    const size_t n_cols = n_groups * PI_GROUP_INPUTS;
+    const size_t n_starts = 4;
+    const size_t n_blocks = n_cols / q->block_inputs + PI_PANEL_ROWS + n_starts;
+    struct guarded values = check_floats(c, n_blocks * q->block_inputs);
+    struct guarded blocks = check_output(c, n_blocks * q->block_bytes);
+    struct guarded panels = check_output(c, n_panels * n_groups * q->group_bytes);
+    c->scalar->quantize[format](blocks.data, values.data, n_blocks * q->block_inputs);
+    for (size_t p = 0; p < n_panels; p++) {
+        c->scalar->pack[format]((uint8_t *)panels.data + p * n_groups * q->group_bytes,
+                                (uint8_t *)blocks.data + p % n_starts * q->block_bytes,
+                                q->block_bytes, PI_PANEL_ROWS, n_cols);
     }
+    guarded_free(&values);
+    guarded_free(&blocks);
     return panels;
 }
 

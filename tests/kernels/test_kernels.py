@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import gguf
 import numpy as np
 import pytest
 
@@ -33,12 +34,18 @@ def test_unknown_level_is_refused(isa: str) -> None:
 
 
 def test_format_facts() -> None:
-    k_formats = {"q2_k", "q4_k", "q5_k", "q6_k"}
-    assert set(FORMATS) == {"f32", "f16", "bf16", "q8_0", "q4_0", "q5_1"} | k_formats
-    assert set(FILE_FORMATS) == set(FORMATS) | {"q4_1", "q5_0", "iq4_nl", "q3_k"}
-    assert format_info("q4_0") == ("q4_0", 32, 18, 1152, True, "q4_0", 2)
-    assert format_info("bf16") == ("bf16", 1, 2, 4096, False, "bf16", 30)
-    assert format_info("q4_k") == ("q4_k", 256, 144, 1152, True, "q4_k", 12)
+    """Of file blocks as the gguf package has them, and of panels that follow from each other."""
+    for name in FILE_FORMATS:
+        info = format_info(name)
+        kind = gguf.GGMLQuantizationType[name.upper()]
+        assert info[:3] == (name, *gguf.GGML_QUANT_SIZES[kind])
+        assert info.ggml_type == kind
+        assert info.quantized == (name not in ("f32", "f16", "bf16"))
+        assert (info.group_bytes > 0) == (name in FORMATS) == (info.panel == name)
+        assert info.panel in FORMATS
+        # Without padding: 16 rows of a group are as many bytes as in the file, a scale a bit wider.
+        packed = 16 * 128 // info.block_inputs * info.block_bytes
+        assert info.group_bytes in (0, packed, packed + 16)
     assert format_info("q5_0") == ("q5_0", 32, 22, 0, True, "q8_0", 6)
     with pytest.raises(ValueError, match="q4_7"):
         format_info("q4_7")

@@ -73,10 +73,10 @@ def test_logits_are_those_of_the_version(fmt: str, isa: str) -> None:
 
 
 @pytest.mark.parametrize("isa", available_isas())
-@pytest.mark.parametrize("fmt", PANELS[PANELS_VERSION])
+@pytest.mark.parametrize("fmt", FORMATS)
 def test_panels_are_those_of_the_version(fmt: str, isa: str) -> None:
-    assert panels_hash(fmt, isa) == PANELS[PANELS_VERSION][fmt]
+    assert panels_hash(fmt, isa) == PANELS[PANELS_VERSION].get(fmt)
 
 
-def test_every_format_has_a_hash() -> None:
-    assert PANELS[PANELS_VERSION].keys() == set(FORMATS)
+def test_every_hash_has_its_format() -> None:
+    assert PANELS[PANELS_VERSION].keys() <= set(FORMATS)
