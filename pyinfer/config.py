@@ -10,9 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyinfer.config_generation import GGUF_SAMPLING, NO_TOKEN, GenerationDefaults
-from pyinfer.config_rope import YarnScaling
+from pyinfer.config_rope import FrequencyDivisors, Llama3Scaling, RopeScaling, YarnScaling
 
-__all__ = ["GGUF_SAMPLING", "NO_TOKEN", "GenerationDefaults", "ModelConfig", "YarnScaling"]
+__all__ = [
+    "GGUF_SAMPLING",
+    "NO_TOKEN",
+    "FrequencyDivisors",
+    "GenerationDefaults",
+    "Llama3Scaling",
+    "ModelConfig",
+    "RopeScaling",
+    "YarnScaling",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class ModelConfig:
         Layers, H query heads, G key/value heads (G divides H), K values per head (even).
     rms_norm_eps, rope_theta : float
         Both finite and positive; ``rope_theta`` is above 1.
-    rope_scaling : YarnScaling or None
+    rope_scaling : YarnScaling, Llama3Scaling, FrequencyDivisors or None
         None for plain rotary positions.
     max_position : int
         Longest context in tokens. With YaRN at least ``factor * original_max_position``.
@@ -51,7 +60,7 @@ class ModelConfig:
     head_dim: int
     rms_norm_eps: float
     rope_theta: float
-    rope_scaling: YarnScaling | None
+    rope_scaling: RopeScaling | None
     max_position: int
     tie_embeddings: bool
     name: str

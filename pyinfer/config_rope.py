@@ -1,10 +1,11 @@
-"""Rotary positions in ``config.json`` and GGUF metadata: the base and YaRN scaling."""
+"""Rotary positions in ``config.json`` and GGUF metadata: the base and its scaling."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from typing import Any
 
 from pyinfer.config_fields import MAX_CONTEXT, MAX_ROPE_FACTOR, MAX_ROPE_THETA, Fields, show
@@ -58,14 +59,67 @@ def _mscale(factor: float, weight: float) -> float:
     return 1.0 if factor <= 1 else 0.1 * weight * math.log(factor) + 1.0
 
 
-def stretched(max_position: int, scaling: YarnScaling | None) -> int:
+@dataclass(frozen=True, slots=True)
+class Llama3Scaling:
+    """The rotary scaling of Llama 3.1; field names as in transformers.
+
+    Attributes
+    ----------
+    factor : float
+        What slow frequencies are divided by.
+    low_freq_factor, high_freq_factor : float
+        Rotations over the original context below which a frequency is slow, and above which it is
+        kept as it is; between them both are mixed.
+    original_max_position : int
+        Context of the pre-training, in tokens.
+    """
+
+    factor: float
+    low_freq_factor: float
+    high_freq_factor: float
+    original_max_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrequencyDivisors:
+    """A divisor for each frequency, as the tensor ``rope_freqs.weight`` of a GGUF file gives them.
+
+    Attributes
+    ----------
+    values : tuple of float
+        K / 2 positive numbers.
+    """
+
+    values: tuple[float, ...]
+
+
+RopeScaling = YarnScaling | Llama3Scaling | FrequencyDivisors
+
+
+def scaling_of_fields(data: dict[str, Any]) -> RopeScaling:
+    """Return the scaling whose fields :func:`dataclasses.asdict` gave.
+
+    Raises
+    ------
+    ValueError
+        They are those of none.
+    """
+    if data.keys() == {"values"}:
+        return FrequencyDivisors(tuple(data["values"]))
+    for kind in (YarnScaling, Llama3Scaling):
+        if data.keys() == {one.name for one in fields_of(kind)}:
+            return kind(**data)
+    raise ValueError("no rotary scaling has these fields")
+
+
+def stretched(max_position: int, scaling: RopeScaling | None) -> int:
     """Return the context in tokens; YaRN files keep either the old or the new one in the config."""
-    if scaling is None:
+    if not isinstance(scaling, YarnScaling):
         return max_position
     return min(max(max_position, int(scaling.factor * scaling.original_max_position)), MAX_CONTEXT)
 
 
-def hf_rope(fields: Fields, max_position: int) -> tuple[float, YarnScaling | None]:
+def hf_rope(fields: Fields, max_position: int) -> tuple[float, RopeScaling | None]:
     """Read rope_scaling or rope_parameters; the nested rope_theta wins, as in transformers."""
     theta = fields.above("rope_theta", 1, MAX_ROPE_THETA, 10000.0)
     rope = fields.section("rope_scaling") or fields.section("rope_parameters")
@@ -80,9 +134,12 @@ def hf_rope(fields: Fields, max_position: int) -> tuple[float, YarnScaling | Non
         raise ModelUnsupportedError(f"{rope.source}: a setting per layer type does not run")
     if kind == "default" or (kind in _SCALES and rope.data.get("factor") == 1):
         return theta, None
+    if kind == "llama3":
+        return theta, _llama3(rope)
     if kind != "yarn":
         raise ModelUnsupportedError(
-            f"{rope.source}: rotary scaling {show(kind)} does not run; what runs: default, yarn"
+            f"{rope.source}: rotary scaling {show(kind)} does not run; what runs: default, llama3, "
+            "yarn"
         )
     # Some configs keep the original context beside the section; there it has priority.
     outer = fields.integer("original_max_position_embeddings", 1, MAX_CONTEXT, max_position)
@@ -115,6 +172,19 @@ def hf_rope_notes(data: Mapping[str, Any]) -> tuple[str, ...]:
                 " transformers, which reads attention_factor",
             )
     return ()
+
+
+def _llama3(rope: Fields) -> Llama3Scaling:
+    low = rope.above("low_freq_factor", 0, 1e6)
+    high = rope.above("high_freq_factor", 0, 1e6)
+    if high <= low:
+        raise rope.fail("high_freq_factor", f"above low_freq_factor ({low:g})")
+    return Llama3Scaling(
+        factor=rope.number("factor", 1, MAX_ROPE_FACTOR),
+        low_freq_factor=low,
+        high_freq_factor=high,
+        original_max_position=rope.integer("original_max_position_embeddings", 1, MAX_CONTEXT),
+    )
 
 
 def _optional(fields: Fields, key: str, high: float) -> float | None:

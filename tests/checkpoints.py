@@ -12,6 +12,7 @@ test module::
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def random_config(
     vocab: int = 320,
     tied: bool = False,
     yarn: Mapping[str, Any] | None = None,
+    llama3: Mapping[str, Any] | None = None,
     **extra: Any,
 ) -> dict[str, Any]:
     """Return a valid ``config.json`` object with small sizes; ``extra`` adds or replaces."""
@@ -71,6 +73,8 @@ def random_config(
     }
     if head_dim is not None:
         config["head_dim"] = head_dim
+    if llama3 is not None:
+        config["rope_scaling"] = {"rope_type": "llama3", **llama3}
     if yarn is not None:
         config["rope_scaling"] = {"rope_type": "yarn", **yarn}
     return config | extra
@@ -208,6 +212,48 @@ def gguf_tensor_name(config: Mapping[str, Any], name: str) -> str:
     return found
 
 
+def _interleaved(config: Mapping[str, Any], name: str) -> bool:
+    return config["model_type"] == "llama" and name.endswith(("q_proj.weight", "k_proj.weight"))
+
+
+def gguf_rows(config: Mapping[str, Any], name: str, values: Any) -> Any:
+    """Order the rows of a matrix as llama.cpp's converter does: pairs of a head side by side."""
+    if not _interleaved(config, name):
+        return values
+    half = read_hf_config(config).head_dim // 2
+    return values.reshape(-1, 2, half, values.shape[1]).swapaxes(1, 2).reshape(values.shape)
+
+
+def hf_rows(config: Mapping[str, Any], name: str, values: Any) -> Any:
+    """Undo :func:`gguf_rows`."""
+    if not _interleaved(config, name):
+        return values
+    half = read_hf_config(config).head_dim // 2
+    return values.reshape(-1, half, 2, values.shape[1]).swapaxes(1, 2).reshape(values.shape)
+
+
+def add_rope_freqs(writer: gguf.GGUFWriter, config: Mapping[str, Any]) -> None:
+    """Add the divisors of the frequencies for llama3 scaling, computed as the converter does."""
+    rope = config.get("rope_scaling")
+    if not rope or rope["rope_type"] != "llama3":
+        return
+    original, dim = rope["original_max_position_embeddings"], read_hf_config(config).head_dim
+    low, high = original / rope["low_freq_factor"], original / rope["high_freq_factor"]
+    divisors = []
+    for i in range(0, dim, 2):
+        wavelength = 2 * math.pi * config["rope_theta"] ** (i / dim)
+        if wavelength < high:
+            divisors.append(1.0)
+        elif wavelength > low:
+            divisors.append(rope["factor"])
+        else:
+            smooth = (original / wavelength - rope["low_freq_factor"]) / (
+                rope["high_freq_factor"] - rope["low_freq_factor"]
+            )
+            divisors.append(1 / ((1 - smooth) / rope["factor"] + smooth))
+    writer.add_tensor("rope_freqs.weight", np.array(divisors, np.float32))
+
+
 def gguf_metadata(config: Mapping[str, Any], vocabulary: bool = True) -> dict[str, Any]:
     """Return the metadata that llama.cpp's converter writes for this config."""
     own = config["model_type"]
@@ -229,7 +275,7 @@ def gguf_metadata(config: Mapping[str, Any], vocabulary: bool = True) -> dict[st
         metadata[f"{own}.attention.key_length"] = head_dim
         metadata[f"{own}.attention.value_length"] = head_dim
     yarn = config.get("rope_scaling")
-    if yarn:
+    if yarn and yarn["rope_type"] == "yarn":
         metadata[f"{own}.rope.scaling.type"] = "yarn"
         metadata[f"{own}.rope.scaling.factor"] = float(yarn["factor"])
         metadata[f"{own}.rope.scaling.original_context_length"] = yarn[
@@ -274,13 +320,14 @@ def write_gguf(
     """
     source = random_weights(config, seed) if weights is None else weights
     writer = gguf.GGUFWriter(path, config["model_type"], split_max_tensors=split_tensors)
+    add_rope_freqs(writer, config)
     add_metadata(writer, gguf_metadata(config, vocabulary) | dict(metadata or {}))
     stored: Weights = {}
     for name, values in source.items():
         kind = _matrix_format(name, values, dtype, pure)
         qtype = gguf.GGMLQuantizationType[kind.upper()]
-        raw = gguf.quants.quantize(values, qtype)
-        stored[name] = gguf.quants.dequantize(raw, qtype).astype(np.float32)
+        raw = gguf.quants.quantize(gguf_rows(config, name, values), qtype)
+        stored[name] = hf_rows(config, name, gguf.quants.dequantize(raw, qtype).astype(np.float32))
         writer.add_tensor(gguf_tensor_name(config, name), raw, raw_dtype=qtype)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -176,7 +176,7 @@ def test_head_dim() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "gpt2"}, "model_type is 'gpt2'.*what runs: qwen2"),
+        ({"model_type": "gpt2"}, "model_type is 'gpt2'.*what runs: llama, qwen2, qwen3"),
         ({"architectures": ["Qwen2ForSequenceClassification"]}, "architectures"),
         (
             {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": 1024},
@@ -189,7 +189,7 @@ def test_head_dim() -> None:
         ({"layer_types": ["full_attention", "linear_attention"]}, "linear_attention"),
         ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "'linear' does not run"),
         ({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}, "dynamic"),
-        ({"rope_parameters": {"rope_type": "llama3", "factor": 2.0}}, "llama3"),
+        ({"rope_parameters": {"rope_type": "longrope", "factor": 2.0}}, "longrope"),
         ({"rope_parameters": {"full_attention": {"rope_type": "default"}}}, "per layer type"),
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
         ({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}, "partial"),

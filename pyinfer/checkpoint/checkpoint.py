@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+import numpy as np
+
 from pyinfer.checkpoint.formats import FLOATS, RUNS, TensorInfo
 from pyinfer.checkpoint.gguf_shards import open_gguf
+from pyinfer.checkpoint.head_rows import halves
 from pyinfer.checkpoint.json_file import read_json_object
 from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
 from pyinfer.checkpoint.safetensors import INDEX, SINGLE, StoredTensor, open_folder_tensors
 from pyinfer.checkpoint.source_file import SourceFile
-from pyinfer.config import GenerationDefaults, ModelConfig
+from pyinfer.config import FrequencyDivisors, GenerationDefaults, ModelConfig
 from pyinfer.config_rope import gguf_rope_notes, hf_rope_notes
 from pyinfer.errors import (
     ModelFormatError,
@@ -111,7 +114,9 @@ class Checkpoint:
         self._offsets = {name: (stored[name].file, stored[name].offset) for name in self.tensors}
 
     def read_rows(self, name: str, first: int, count: int, out: memoryview) -> None:
-        """Read whole rows as the file stores them. Safe to call from several threads.
+        """Read whole rows in the format of the file. Safe to call from several threads.
+
+        Rows are in the order of a folder, also where a GGUF file has another one.
 
         Parameters
         ----------
@@ -135,7 +140,22 @@ class Checkpoint:
         if out.nbytes != count * info.row_bytes:
             raise ValueError(f"{name}: out has {out.nbytes} bytes, not {count * info.row_bytes}")
         file, offset = self._offsets[name]
-        file.read_into(offset + first * info.row_bytes, out)
+        if not self.is_interleaved(name):
+            file.read_into(offset + first * info.row_bytes, out)
+            return
+        head = self.config.head_dim
+        begin, end = first // head * head, -(-(first + count) // head) * head
+        raw = np.empty((end - begin, info.row_bytes), np.uint8)
+        file.read_into(offset + begin * info.row_bytes, raw.reshape(-1).data)
+        rows = halves(raw, head)[first - begin : first - begin + count]
+        out.cast("B")[:] = rows.reshape(-1).data
+
+    def is_interleaved(self, name: str) -> bool:
+        """Whether the file holds the rows of each head in the order of neighbours; see
+        :mod:`pyinfer.checkpoint.head_rows`.
+        """
+        table = architecture(self.config.architecture).tensors
+        return self.kind == "gguf" and table.is_interleaved(name)
 
     def location(self, name: str) -> tuple[SourceFile, int]:
         """Return the open file of a tensor and the byte position of its first row."""
@@ -288,6 +308,7 @@ def _open_gguf(path: Path) -> Checkpoint:
                 stored[name] = StoredTensor(
                     t.name, t.dtype, t.shape, part.file, t.offset, t.n_bytes
                 )
+        divisors = stored.pop(f"gguf:{found.rope_tensor}", None)
         embedding = stored.get(EMBEDDING)
         config = found.read_gguf(
             metadata,
@@ -295,6 +316,8 @@ def _open_gguf(path: Path) -> Checkpoint:
             tie_embeddings=HEAD not in stored,
             name=path.stem,
         )
+        if divisors is not None:
+            config = replace(config, rope_scaling=_read_divisors(divisors, config))
         generation = GenerationDefaults.from_gguf(metadata, config.vocab_size)
         return Checkpoint(
             "gguf",
@@ -310,6 +333,22 @@ def _open_gguf(path: Path) -> Checkpoint:
         for part in parts:
             part.close()
         raise
+
+
+def _read_divisors(tensor: StoredTensor, config: ModelConfig) -> FrequencyDivisors:
+    """Read the divisors of the rotary frequencies, which are hyper-parameters in a tensor."""
+    where = f"{tensor.file.name}: tensor {tensor.name!r}"
+    if config.rope_scaling is not None:
+        raise ModelUnsupportedError(f"{where} beside a rotary scaling in the metadata")
+    if tensor.dtype != "f32" or tensor.shape != (config.head_dim // 2,):
+        raise ModelFormatError(
+            f"{where} is {tensor.dtype} {tensor.shape[:4]}, expected f32 ({config.head_dim // 2},)"
+        )
+    values = np.empty(tensor.shape, "<f4")
+    tensor.file.read_into(tensor.offset, values.data.cast("B"))
+    if not (np.isfinite(values).all() and (values > 0).all()):
+        raise ModelFormatError(f"{where} holds a value that is not positive and finite")
+    return FrequencyDivisors(tuple(values.tolist()))
 
 
 def _gguf_tokenizer(metadata: Mapping[str, Any]) -> GgufTokenizer | None:

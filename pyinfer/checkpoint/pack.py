@@ -8,6 +8,7 @@ threads (the tokenizer is built meanwhile) do not slow it down.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +21,7 @@ from pyinfer.checkpoint.checkpoint import Checkpoint
 
 # File bytes of one call: the step of the progress report, and how long an interrupt may wait.
 BATCH_BYTES = 64 << 20
+HEADS_BYTES = 8 << 20  # of one read of rows that are reordered
 PANEL_ROWS = 16
 
 Vector = npt.NDArray[np.float32]
@@ -91,6 +93,9 @@ class Packer:
         pending = 0
         for name in sorted(self.matrices, key=self._checkpoint.position):
             info = self._checkpoint.tensors[name]
+            if self._checkpoint.is_interleaved(name):
+                self._pack_heads(name)
+                continue
             file, offset = self._checkpoint.location(name)
             step = max(1, BATCH_BYTES // info.row_bytes // PANEL_ROWS) * PANEL_ROWS
             for first in range(0, info.rows, step):
@@ -104,6 +109,20 @@ class Packer:
                 self._queued.append((name, rows * info.row_bytes))
                 pending += rows * info.row_bytes
         self._run_jobs()
+
+    def _pack_heads(self, name: str) -> None:
+        """Fill a matrix whose rows are reordered on the way, which the workers do not do."""
+        info, packed = self._checkpoint.tensors[name], self.matrices[name]
+        unit = math.lcm(PANEL_ROWS, self._checkpoint.config.head_dim)
+        step = max(1, HEADS_BYTES // info.row_bytes // unit) * unit
+        raw = np.empty(min(step, info.rows) * info.row_bytes, np.uint8)
+        for first in range(0, info.rows, step):
+            rows = min(step, info.rows - first)
+            part = raw[: rows * info.row_bytes]
+            self._checkpoint.read_rows(name, first, rows, part.data)
+            packed.pack(self._runtime, first, part, info.dtype)
+            self._done += part.nbytes
+            self._progress(self._done)
 
     def _read_vectors(self) -> dict[str, Vector]:
         vectors: dict[str, Vector] = {}

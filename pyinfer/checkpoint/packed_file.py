@@ -26,7 +26,8 @@ from pyinfer._kernels.runtime import Runtime
 from pyinfer._kernels.tensor import MAP_ALIGNMENT, Arena, PackedTensor, packed_bytes
 from pyinfer._kernels.weight_files import checksums
 from pyinfer.checkpoint.source_file import SourceFile
-from pyinfer.config import GenerationDefaults, ModelConfig, YarnScaling
+from pyinfer.config import GenerationDefaults, ModelConfig
+from pyinfer.config_rope import scaling_of_fields
 from pyinfer.errors import StoreIOError
 from pyinfer.model.registry import architecture
 
@@ -208,7 +209,7 @@ def _digest(runtime: Runtime, arena: memoryview, tail: Vector) -> str:
 
 def _config(data: dict[str, Any]) -> ModelConfig:
     scaling = data["rope_scaling"]
-    data["rope_scaling"] = None if scaling is None else YarnScaling(**scaling)
+    data["rope_scaling"] = None if scaling is None else scaling_of_fields(scaling)
     return ModelConfig(**data)
 
 

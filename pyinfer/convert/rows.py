@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pyinfer._kernels.kernels import Kernels
 from pyinfer.checkpoint.checkpoint import Checkpoint
 from pyinfer.checkpoint.formats import TensorInfo
+from pyinfer.checkpoint.head_rows import neighbours
 from pyinfer.errors import ModelFormatError
 
 # Values per slice. Small, because an interrupt waits for the slices that are under way.
@@ -56,10 +57,11 @@ class RowConverter:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "pyinfer-convert")
 
-    def slices(self, info: TensorInfo, dtype: str) -> Iterator[Bytes]:
+    def slices(self, info: TensorInfo, dtype: str, head_dim: int = 0) -> Iterator[Bytes]:
         """Yield the bytes of a whole tensor as ``dtype``, uint8, in order.
 
-        At most ``threads * 2`` slices of a million values are in memory.
+        At most ``threads * 2`` slices of a million values are in memory. ``head_dim`` puts the rows
+        of heads of that size in the order of neighbours (:mod:`pyinfer.checkpoint.head_rows`).
 
         Raises
         ------
@@ -68,19 +70,24 @@ class RowConverter:
         StoreIOError
             Reading failed.
         """
-        step = max(1, SLICE_VALUES // info.cols)
+        unit = head_dim or 1
+        step = max(1, SLICE_VALUES // info.cols // unit) * unit
         waiting: deque[Future[Bytes]] = deque()
         for first in range(0, info.rows, step):
             count = min(step, info.rows - first)
-            waiting.append(self._pool.submit(self._convert, info, first, count, dtype))
+            waiting.append(self._pool.submit(self._convert, info, first, count, dtype, head_dim))
             if len(waiting) == self._threads * _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
-    def _convert(self, info: TensorInfo, first: int, count: int, dtype: str) -> Bytes:
+    def _convert(
+        self, info: TensorInfo, first: int, count: int, dtype: str, head_dim: int
+    ) -> Bytes:
         raw = np.empty((count, info.row_bytes), np.uint8)
         self._checkpoint.read_rows(info.name, first, count, raw.reshape(-1).data)
+        if head_dim:
+            raw = neighbours(raw, head_dim)
         if info.dtype == dtype:
             return raw
         values = as_f32(self._kernels, info.dtype, raw)

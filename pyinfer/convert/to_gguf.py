@@ -18,6 +18,7 @@ from pyinfer.convert.output_file import check_target
 from pyinfer.convert.rows import RowConverter
 from pyinfer.convert.vocabulary_pairs import vocabulary_pairs
 from pyinfer.machine import default_threads
+from pyinfer.model.registry import architecture
 from pyinfer.quant.plan import FileRules, ModelShape, Plan, plan_file
 
 Progress = Callable[[int, int], None]
@@ -57,8 +58,6 @@ def folder_to_gguf(
     progress: Progress | None = None,
 ) -> Written:
     """Write a checkpoint folder as one GGUF file.
-
-    No weight is permuted: Qwen2 rotates halves, in GGUF as in the folder.
 
     Parameters
     ----------
@@ -140,15 +139,21 @@ def write_gguf(
     :func:`folder_to_gguf`. ``plan`` and ``importance`` have the GGUF names; see
     :class:`~pyinfer.convert.rows.RowConverter` for ``importance`` and ``fit``.
     """
+    config = checkpoint.config
+    found = architecture(config.architecture)
+    divisors = found.write_rope(config)
     names = {checkpoint.gguf_name(name): name for name in checkpoint.tensors}
+    extra = []
+    if divisors is not None and found.rope_tensor is not None:
+        extra.append(OutputTensor(found.rope_tensor, "f32", divisors.shape))
     tensors = [
         OutputTensor(stored, plan.formats[stored], checkpoint.tensors[name].shape)
         for stored, name in names.items()
     ]
-    total = sum(tensor.n_bytes for tensor in tensors)
+    total = sum(tensor.n_bytes for tensor in tensors)  # small extras do not count
     done = 0
     with (
-        GgufWriter(out, pairs, tensors, force=force) as writer,
+        GgufWriter(out, pairs, [*extra, *tensors], force=force) as writer,
         RowConverter(
             checkpoint,
             threads or default_threads().count,
@@ -156,8 +161,11 @@ def write_gguf(
             importance={names[stored]: means for stored, means in (importance or {}).items()},
         ) as rows,
     ):
+        if divisors is not None:
+            writer.write(divisors.data.cast("B"))
         for info, tensor in zip(checkpoint.tensors.values(), tensors, strict=True):
-            for data in rows.slices(info, tensor.dtype):
+            head_dim = config.head_dim if found.tensors.is_interleaved(info.name) else 0
+            for data in rows.slices(info, tensor.dtype, head_dim):
                 writer.write(data.data)
                 done += data.nbytes
                 if progress is not None:

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from pyinfer.config import ModelConfig
+from pyinfer.config import FrequencyDivisors, Llama3Scaling, ModelConfig
 from pyinfer.config_fields import Fields
+from pyinfer.errors import ModelUnsupportedError
 from pyinfer.model.gguf_config import Value, read_gguf, write_gguf
 from pyinfer.model.hf_config import read_hf, write_hf
+from pyinfer.model.rope import inverse_frequencies, llama3_divisors
 from pyinfer.model.tensors import (
     EMBEDDING,
     FINAL_NORM,
@@ -77,11 +79,15 @@ class Architecture(ABC, Generic[L]):
         :func:`~pyinfer.model.tensors.tensor` in the order in which the graph reads them.
     tensors : TensorTable
         Names and shapes of all weights.
+    rope_tensor : str or None
+        The tensor of a GGUF file that holds a divisor for each rotary frequency, if this
+        architecture has one.
     """
 
     name: ClassVar[str]
     hf_class: ClassVar[str]
     layer: type[L]
+    rope_tensor: ClassVar[str | None] = None
 
     def __init__(self) -> None:
         self.tensors = TensorTable(self.layer)
@@ -118,7 +124,21 @@ class Architecture(ABC, Generic[L]):
 
     def write_gguf(self, config: ModelConfig, *, context: int) -> dict[str, Value]:
         """Return the metadata; see :func:`~pyinfer.model.gguf_config.write_gguf`."""
+        if isinstance(config.rope_scaling, Llama3Scaling) and self.rope_tensor is None:
+            raise ModelUnsupportedError(
+                f"a {self.name} file in GGUF cannot express the rotary scaling llama3"
+            )
         return write_gguf(config, context=context)
+
+    def write_rope(self, config: ModelConfig) -> Vector | None:
+        """Return the contents of :attr:`rope_tensor`, float32 (K / 2,); None if none is needed."""
+        match config.rope_scaling:
+            case FrequencyDivisors(values):
+                return np.array(values, np.float32)
+            case Llama3Scaling() as scaling:
+                plain = inverse_frequencies(replace(config, rope_scaling=None))
+                return llama3_divisors(plain, scaling).astype(np.float32)
+        return None
 
     # Graph.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyinfer.config import ModelConfig, YarnScaling
+from pyinfer.config import NO_TOKEN, ModelConfig, YarnScaling
 from pyinfer.config_fields import (
     MAX_CONTEXT,
     MAX_HEAD_DIM,
@@ -106,6 +106,10 @@ def _check_features(fields: Fields, own: str, head_dim: int) -> None:
             raise ModelUnsupportedError(
                 f"GGUF metadata: {key} is {fields.data[key]}, only the head size {head_dim} runs"
             )
+    if experts := fields.integer(f"{own}expert_count", 0, NO_TOKEN, 0):
+        raise ModelUnsupportedError(
+            f"GGUF metadata: {own}expert_count is {experts}: a mixture of experts does not run"
+        )
 
 
 def _vocab_size(fields: Fields, own: str, vocab_rows: int | None) -> int:
@@ -162,7 +166,7 @@ def write_gguf(config: ModelConfig, *, context: int) -> dict[str, Value]:
             "attention.value_length": config.head_dim,
             "rope.dimension_count": config.head_dim,
         }
-    if config.rope_scaling is not None:
+    if isinstance(config.rope_scaling, YarnScaling):
         values |= _write_yarn(config.rope_scaling)
     return {f"{config.architecture}.{key}": value for key, value in values.items()}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pyinfer.config import ModelConfig, YarnScaling
+from pyinfer.config import FrequencyDivisors, ModelConfig, YarnScaling
 from pyinfer.config_fields import (
     MAX_CONTEXT,
     MAX_HEADS,
@@ -25,6 +25,7 @@ from pyinfer.config_fields import (
 )
 from pyinfer.config_rope import hf_rope, stretched
 from pyinfer.errors import ModelUnsupportedError
+from pyinfer.model.rope import llama3_of_divisors
 
 MAX_WINDOW = (1 << 31) - 1
 # What Qwen2Config of transformers takes for keys that are missing.
@@ -163,6 +164,11 @@ def write_hf(config: ModelConfig, *, hf_class: str, context: int) -> dict[str, A
         The class of transformers that runs it.
     context : int
         ``max_position_embeddings`` as the source states it, before any stretching.
+
+    Raises
+    ------
+    ModelUnsupportedError
+        A rotary scaling that the file cannot express.
     """
     data: dict[str, Any] = {
         "architectures": [hf_class],
@@ -183,8 +189,28 @@ def write_hf(config: ModelConfig, *, hf_class: str, context: int) -> dict[str, A
     if config.head_dim * config.n_heads != config.hidden_size:
         data["head_dim"] = config.head_dim
     if config.rope_scaling is not None:
-        data["rope_scaling"] = _write_yarn(config.rope_scaling)
+        data["rope_scaling"] = _write_scaling(config)
     return data
+
+
+def _write_scaling(config: ModelConfig) -> dict[str, Any]:
+    scaling = config.rope_scaling
+    if isinstance(scaling, YarnScaling):
+        return _write_yarn(scaling)
+    if isinstance(scaling, FrequencyDivisors):
+        scaling = llama3_of_divisors(config, scaling)
+    if scaling is None:
+        raise ModelUnsupportedError(
+            "the divisors of the rotary frequencies (rope_freqs.weight) are not those of Llama 3.1 "
+            "to 3.3, and a folder has no place for others"
+        )
+    return {
+        "rope_type": "llama3",
+        "factor": shortest(scaling.factor),
+        "low_freq_factor": shortest(scaling.low_freq_factor),
+        "high_freq_factor": shortest(scaling.high_freq_factor),
+        "original_max_position_embeddings": scaling.original_max_position,
+    }
 
 
 def _write_yarn(yarn: YarnScaling) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from pyinfer.config import ModelConfig
 from pyinfer.config_fields import Fields, show
 from pyinfer.errors import ModelUnsupportedError
 from pyinfer.model.architecture import Architecture
+from pyinfer.model.llama import Llama
 from pyinfer.model.qwen2 import Qwen2
 from pyinfer.model.qwen3 import Qwen3
 
-ARCHITECTURES: dict[str, Architecture[Any]] = {one.name: one for one in (Qwen2(), Qwen3())}
+ARCHITECTURES: dict[str, Architecture[Any]] = {one.name: one for one in (Llama(), Qwen2(), Qwen3())}
 
 
 def architecture(name: str) -> Architecture[Any]:

@@ -1,32 +1,69 @@
-"""Frequencies of the rotary position embedding, with YaRN scaling.
+"""Frequencies of the rotary position embedding, and how a longer context changes them.
 
 Rotary embedding: Su et al. 2021 (arXiv 2104.09864). YaRN: Peng et al. 2023 (arXiv 2309.00071),
-with the parameters and rounding of transformers' ``rope_utils``.
+with the parameters and rounding of transformers' ``rope_utils``. Llama 3.1 (Llama team 2024, arXiv
+2407.21783) divides slow frequencies; its GGUF files hold the divisors.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from pyinfer.config import ModelConfig, YarnScaling
+from pyinfer.config import FrequencyDivisors, Llama3Scaling, ModelConfig, YarnScaling
+
+# Of every published model with this scaling.
+LLAMA3_LOW, LLAMA3_HIGH, LLAMA3_ORIGINAL = 1.0, 4.0, 8192
 
 
 def inverse_frequencies(config: ModelConfig) -> npt.NDArray[np.float64]:
     """Return the angle per position of each rotated pair, float64 (K / 2,)."""
     half = config.head_dim // 2
     plain = config.rope_theta ** -(np.arange(half, dtype=np.float64) * 2 / config.head_dim)
-    if config.rope_scaling is None:
-        return plain
-    keep = _kept_share(config, config.rope_scaling)
-    return plain * keep + plain / config.rope_scaling.factor * (1 - keep)
+    match config.rope_scaling:
+        case None:
+            return plain
+        case FrequencyDivisors(values):
+            return np.asarray(plain / np.array(values, dtype=np.float64))
+        case Llama3Scaling() as llama3:
+            return plain / llama3_divisors(plain, llama3)
+        case YarnScaling() as yarn:
+            keep = _kept_share(config, yarn)
+            return plain * keep + plain / yarn.factor * (1 - keep)
 
 
 def attention_factor(config: ModelConfig) -> float:
     """Return what cosine and sine are multiplied by: 1 without YaRN."""
-    return 1.0 if config.rope_scaling is None else config.rope_scaling.attention_scale
+    scaling = config.rope_scaling
+    return scaling.attention_scale if isinstance(scaling, YarnScaling) else 1.0
+
+
+def llama3_divisors(
+    plain: npt.NDArray[np.float64], scaling: Llama3Scaling
+) -> npt.NDArray[np.float64]:
+    """Return what each of the frequencies ``plain`` is divided by, float64 (K / 2,)."""
+    rotations = scaling.original_max_position * plain / (2 * math.pi)
+    low, high = scaling.low_freq_factor, scaling.high_freq_factor
+    keep = np.clip((rotations - low) / (high - low), 0, 1)
+    return np.asarray(1 / (keep + (1 - keep) / scaling.factor))
+
+
+def llama3_of_divisors(config: ModelConfig, given: FrequencyDivisors) -> Llama3Scaling | None:
+    """Return the scaling whose divisors a GGUF file holds, or None.
+
+    A file holds nothing else of it. All published models (3.1 to 3.3) share three of the four
+    parameters; the fourth is the largest divisor.
+    """
+    factor = max(given.values)
+    if factor <= 1:
+        return None
+    plain = inverse_frequencies(replace(config, rope_scaling=None))
+    scaling = Llama3Scaling(factor, LLAMA3_LOW, LLAMA3_HIGH, LLAMA3_ORIGINAL)
+    same = np.allclose(llama3_divisors(plain, scaling), given.values, rtol=1e-6, atol=0)
+    return scaling if same else None
 
 
 def _kept_share(config: ModelConfig, yarn: YarnScaling) -> npt.NDArray[np.float64]:

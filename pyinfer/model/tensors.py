@@ -36,22 +36,26 @@ class Tensor:
         One entry per dimension: letters whose product is the size, so ``("HK", "D")`` is a matrix
         of H * K rows and D columns. D width, F feed-forward width, H query heads, G kv heads, K
         head size, V vocabulary.
+    interleaved : bool
+        Rows of each head stand in another order in a GGUF file, made for a rotation of neighbours:
+        row i of the first half, row i of the second half, and so on.
     """
 
     hf: str
     gguf: str
     shape: tuple[str, ...]
+    interleaved: bool = False
 
 
-def tensor(hf: str, gguf: str, *shape: str) -> Any:
+def tensor(hf: str, gguf: str, *shape: str, interleaved: bool = False) -> Any:
     """Declare a weight: the default value of a field in the dataclass of a layer.
 
     Parameters
     ----------
-    hf, gguf, shape : str
+    hf, gguf, shape, interleaved
         As the attributes of :class:`Tensor`.
     """
-    return field(metadata={"tensor": Tensor(hf, gguf, shape)})
+    return field(metadata={"tensor": Tensor(hf, gguf, shape, interleaved)})
 
 
 def declared(layer: type[Any]) -> dict[str, Tensor]:
@@ -82,6 +86,7 @@ class TensorTable:
         self._outer_gguf = {one.hf: one.gguf for one in outer}
         self._inner_hf = {one.gguf: one.hf for one in self._layer}
         self._inner_gguf = {one.hf: one.gguf for one in self._layer}
+        self._interleaved = {one.hf for one in self._layer if one.interleaved}
 
     def hf_name(self, gguf_name: str) -> str | None:
         """Return the Hugging Face name of a GGUF tensor, or None if the table has none."""
@@ -98,6 +103,11 @@ class TensorTable:
             return self._outer_gguf.get(hf_name)
         inner = self._inner_gguf.get(match[2])
         return None if inner is None else f"blk.{match[1]}.{inner}"
+
+    def is_interleaved(self, hf_name: str) -> bool:
+        """Whether the rows of a tensor have another order in a GGUF file; see :class:`Tensor`."""
+        match = _HF_LAYER.fullmatch(hf_name)
+        return match is not None and match[2] in self._interleaved
 
     def shapes(self, config: ModelConfig) -> dict[str, tuple[int, ...]]:
         """Return every tensor that a model needs, with its shape.

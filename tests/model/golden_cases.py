@@ -58,6 +58,20 @@ _CONFIGS |= {
     "qwen3-tied": random_config(
         arch="qwen3", hidden=96, heads=4, kv_heads=2, head_dim=32, vocab=120, tied=True
     ),
+    "llama": random_config(
+        arch="llama",
+        hidden=96,
+        heads=8,
+        kv_heads=2,
+        vocab=120,
+        rope_theta=500.0,
+        llama3={
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 16,
+        },
+    ),
 }
 CASES = [Case(name, config, "f32") for name, config in _CONFIGS.items()] + [
     Case("wide", _CONFIGS["wide"], dtype) for dtype in ("bf16", "f16", "q8_0", "q4_0")

@@ -14,8 +14,11 @@ from pyinfer._kernels.kernels import Kernels
 from ..checkpoints import (
     Weights,
     add_metadata,
+    add_rope_freqs,
     gguf_metadata,
+    gguf_rows,
     gguf_tensor_name,
+    hf_rows,
     random_weights,
 )
 
@@ -35,20 +38,26 @@ def write_mixed_gguf(
     seed: int = 0,
     weights: Weights | None = None,
     version: int = 3,
+    extra: Mapping[str, np.ndarray] | None = None,
 ) -> Weights:
     """Write a GGUF file with ``format_of(name)`` per matrix; return the dequantized weights.
+
+    ``extra`` holds tensors that are no weights.
 
     The gguf package reads every format, so the weights are its view of the file. It does not write
     the K formats and iq4_nl: their blocks come from our quantizers.
     """
     writer = gguf.GGUFWriter(path, config["model_type"])
     add_metadata(writer, gguf_metadata(config, vocabulary=False))
+    add_rope_freqs(writer, config)
+    for name, values in (extra or {}).items():
+        writer.add_tensor(name, values)
     stored: Weights = {}
     for name, values in (weights or random_weights(config, seed)).items():
         kind = "f32" if values.ndim == 1 else format_of(name)
         qtype = gguf.GGMLQuantizationType[kind.upper()]
-        raw = _encoded(values, kind, qtype)
-        stored[name] = gguf.quants.dequantize(raw, qtype).astype(np.float32)
+        raw = _encoded(gguf_rows(config, name, values), kind, qtype)
+        stored[name] = hf_rows(config, name, gguf.quants.dequantize(raw, qtype).astype(np.float32))
         writer.add_tensor(gguf_tensor_name(config, name), raw, raw_dtype=qtype)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -47,8 +47,9 @@ def test_f32(case: Case, isa: str, tmp_path: Path, weights: dict[str, Weights]) 
     _assert_close(_found(tmp_path, case, isa, "f32"), _expected(case))
 
 
-def test_f32_gguf(tmp_path: Path, weights: dict[str, Weights]) -> None:
-    case = next(c for c in CASES if c.name == "gqa6")
+@pytest.mark.parametrize("name", ["gqa6", "qwen3-tied", "llama"])
+def test_f32_gguf(name: str, tmp_path: Path, weights: dict[str, Weights]) -> None:
+    case = next(c for c in CASES if c.name == name)
     path = tmp_path / "model.gguf"
     write_mixed_gguf(path, case.config, lambda _: "f32", weights=weights[case.name])
     _assert_close(_found(path, case), _expected(case))
