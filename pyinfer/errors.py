@@ -32,6 +32,11 @@ class PyinferError(Exception):
     hint : str, optional
         What the reader can do about it.
 
+    Attributes
+    ----------
+    retry_after : int
+        Seconds after which it is worth trying again; 0 if nobody knows.
+
     Examples
     --------
     >>> str(PyinferError("the disk is full", hint="free 3 GB and try again"))
@@ -41,6 +46,7 @@ class PyinferError(Exception):
     code: ClassVar[str] = "internal_error"
     http_status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
+    retry_after = 0
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         self.message = one_line(message)
@@ -182,18 +188,11 @@ class HeadersTooLarge(PyinferError):  # noqa: N818
 
 
 class QueueFullError(PyinferError):
-    """Too many requests are waiting.
-
-    Attributes
-    ----------
-    retry_after : int
-        Seconds after which it is worth trying again.
-    """
+    """Too many requests are waiting."""
 
     code = "queue_full"
     http_status = 503
     exit_code = 6
-    retry_after = 1
 
 
 class UnavailableError(PyinferError):

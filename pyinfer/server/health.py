@@ -37,9 +37,9 @@ class Draining:
         ):
             await self._app(scope, receive, send)
             return
-        response = error_response(
-            UnavailableError("the server is shutting down", hint="try another one"), scope["path"]
-        )
+        error = UnavailableError("the server is shutting down", hint="try another one")
+        error.retry_after = self._service.retry_after()
+        response = error_response(error, scope["path"])
         response.headers["Connection"] = "close"
         await response(scope, receive, send)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from bisect import insort
 from dataclasses import dataclass
 
@@ -142,7 +143,10 @@ class Admission:
             self._mean_seconds += _SHARE_OF_NEW * (seconds - self._mean_seconds)
 
     def retry_after(self) -> int:
-        """Seconds after which a refused client may try again: about when a place is free."""
+        """Seconds after which a refused client may try again: until those before it have begun.
+
+        So many as wait, and itself, each after the mean time of a request over all places.
+        """
         waiting = max(0, self.open - self._parallel)
-        rounds = 1 + waiting // self._parallel
-        return round(max(1.0, min(rounds * self._mean_seconds, _LONGEST_RETRY)))
+        seconds = (waiting + 1) * self._mean_seconds / self._parallel
+        return math.ceil(max(1.0, min(seconds, _LONGEST_RETRY)))

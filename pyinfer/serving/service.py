@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -71,6 +72,7 @@ class Service:
         self._started = False
         self._draining = False
         self._closed = False
+        self._drained_at = 0.0
         self._quiet = asyncio.Event()
 
     @property
@@ -88,6 +90,12 @@ class Service:
         return all(
             model.process is None or model.process.responsive for model in self.models.loaded
         )
+
+    def retry_after(self) -> int:
+        """Seconds after which a client that is refused now may come again, 1 to 60."""
+        if self._draining:
+            return min(60, max(1, math.ceil(self._drained_at - time.monotonic())))
+        return self._admission.retry_after()
 
     async def start(self) -> None:
         """Load the models that shall be there from the start.
@@ -108,7 +116,7 @@ class Service:
         shorter time.
         """
         self._draining = True
-        end = time.monotonic() + grace
+        end = self._drained_at = time.monotonic() + grace
         while self._admission.open and (left := end - time.monotonic()) > 0:
             self._quiet.clear()
             with contextlib.suppress(TimeoutError):
@@ -314,7 +322,8 @@ class Service:
         answer.lease.release()
         record = answer.record
         ended = record.reason in ("stop", "length", "tool_calls")
-        self._admission.leave(record.total_ns / 1e9 if ended else None)
+        worked = record.total_ns - record.model_ns - record.queue_ns
+        self._admission.leave(worked / 1e9 if ended else None)
         self._quiet.set()
         self._tell(record)
 

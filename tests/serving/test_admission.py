@@ -107,3 +107,28 @@ def test_more_than_run_and_wait_are_refused() -> None:
     assert admission.retry_after() == 60
     admission.leave()
     assert not admission.full
+
+
+@pytest.mark.parametrize(
+    ("parallel", "waiting", "seconds", "expected"),
+    [
+        (1, 0, 0.001, 1),
+        (1, 0, 8.0, 8),
+        (1, 3, 8.0, 32),
+        (4, 3, 8.0, 8),
+        (4, 4, 8.0, 10),
+        (32, 512, 2.0, 33),
+        (32, 512, 30.0, 60),
+        (1, 512, 1e9, 60),
+    ],
+)
+def test_clients_come_again_when_those_before_them_have_begun(
+    parallel: int, waiting: int, seconds: float, expected: int
+) -> None:
+    admission = Admission(parallel, 1000)
+    for _ in range(200):  # until the mean is the time
+        admission.enter()
+        admission.leave(seconds)
+    for _ in range(parallel + waiting):
+        admission.enter()
+    assert admission.retry_after() == expected

@@ -203,7 +203,11 @@ def test_a_full_queue_refuses_and_a_queued_request_can_leave() -> None:
                 assert not service.ready
                 with pytest.raises(QueueFullError) as full:
                     await service.generate(ask())
-                assert full.value.retry_after >= 1
+                assert full.value.retry_after == service.retry_after() >= 1
+                service._admission._mean_seconds = 7.0
+                with pytest.raises(QueueFullError) as full:
+                    await service.generate(ask())
+                assert full.value.retry_after == service.retry_after() == 14
                 queued.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await queued

@@ -26,8 +26,8 @@ from pyinfer.errors import ContextLengthError, PyinferError, RequestError, inter
 
 Dialect = Literal["ollama", "openai", "llama"]
 
-#: Seconds after which a refused client may come again.
-RETRY_AFTER_SECONDS = 1
+#: Bounds of the seconds after which a refused client may come again.
+MIN_RETRY_AFTER, MAX_RETRY_AFTER = 1, 60
 
 #: Codes of failures that pass by themselves.
 _PASSING = frozenset({"queue_full", "insufficient_memory", "unavailable", "engine_lost"})
@@ -145,7 +145,8 @@ def error_headers(error: PyinferError) -> dict[str, str]:
     """Headers that belong to an error."""
     headers = {}
     if error.code in _PASSING:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        seconds = min(max(error.retry_after, MIN_RETRY_AFTER), MAX_RETRY_AFTER)
+        headers["Retry-After"] = str(seconds)
     if error.code == "unauthorized":
         headers["WWW-Authenticate"] = "Bearer"
     return headers
@@ -164,6 +165,9 @@ def install_error_handlers(app: FastAPI) -> None:
 
     async def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, PyinferError)
+        service = getattr(request.app.state, "service", None)
+        if error.code in _PASSING and not error.retry_after and service is not None:
+            error.retry_after = service.retry_after()
         return error_response(error, request.url.path)
 
     async def routing(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,6 +79,25 @@ def test_a_full_queue_is_429_outside_ollama(path: str) -> None:
     answer = asyncio.run(call(failing_app(), path=path))
     assert answer.status == 429
     assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("own", "estimate", "expected"), [(0, 23, "23"), (17, 23, "17"), (1000, 23, "60"), (0, 0, "1")]
+)
+def test_refused_clients_are_told_when_to_come_again(
+    own: int, estimate: int, expected: str
+) -> None:
+    app = failing_app()
+    app.state.service = SimpleNamespace(retry_after=lambda: estimate)
+    error = QueueFullError("busy")
+    error.retry_after = own
+
+    def fail() -> None:
+        raise error
+
+    app.get("/v1/busy")(fail)
+    assert asyncio.run(call(app, path="/v1/busy")).headers["retry-after"] == expected
+    assert "retry-after" not in asyncio.run(call(app, path="/v1/fail/model")).headers
 
 
 def test_wrong_values_paths_and_methods_have_the_dialect_too() -> None:
