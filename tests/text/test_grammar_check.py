@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pyinfer.errors import RequestError
 from pyinfer.text import grammar_check
-from pyinfer.text.grammar import Grammar, schema_grammar
+from pyinfer.text.grammar import MAX_CHOICES, Grammar, schema_grammar
 from pyinfer.text.grammar_check import (
     CHECKER,
     LIMITS,
@@ -157,6 +157,31 @@ def test_both_ways_say_the_same() -> None:
     with pytest.raises(RequestError) as first:
         asyncio.run(GrammarChecker(CHECKER.pool).acheck(bad))
     assert refusal(CHECKER, bad) == first.value.message
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    [
+        Grammar("choice", json.dumps([f"value {n}" for n in range(MAX_CHOICES)])),
+        schema_grammar({"enum": [f"value {n}" for n in range(3000)]}),
+        schema_grammar(
+            {
+                "type": "object",
+                "properties": {f"p{n}": {"type": "string"} for n in range(900)},
+                "required": [f"p{n}" for n in range(900)],
+            }
+        ),
+        schema_grammar(
+            {"type": "object", "properties": {f"p{n}": {"type": "number"} for n in range(120)}}
+        ),
+        schema_grammar({"type": "string", "maxLength": 2**31 - 1}),
+        schema_grammar({"type": "array", "minItems": 100_000}),
+    ],
+    ids=lambda grammar: grammar.source[:40],
+)
+def test_large_and_ordinary_ones_pass(grammar: Grammar) -> None:
+    CHECKER.check(grammar)
+    MATCHERS.matcher(grammar)
 
 
 def test_the_limits_are_the_stated_ones() -> None:
