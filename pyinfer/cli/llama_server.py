@@ -163,8 +163,6 @@ def run(options: argparse.Namespace) -> int:
     if options.reasoning == "off":
         budget = 0
     settings = ServerSettings(
-        host=options.host,
-        port=options.port,
         preload=(model or "demo",),
         alias=options.alias or "",
         load=LoadOptions(
@@ -181,7 +179,12 @@ def run(options: argparse.Namespace) -> int:
     )
     settings.check()
     return start(
-        options, settings, slots=options.slots, reasoning_format=options.reasoning_format or "auto"
+        options,
+        settings,
+        host=options.host,
+        port=options.port,
+        slots=options.slots,
+        reasoning_format=options.reasoning_format,
     )
 
 

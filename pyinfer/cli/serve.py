@@ -114,8 +114,6 @@ def run(options: argparse.Namespace) -> int:
 
     settings = ServerSettings.from_environment(
         **_given(
-            host=options.host,
-            port=options.port,
             preload=tuple(options.preload) if options.preload else None,
             alias=options.alias,
             **asdict(load_options(options)),
@@ -127,8 +125,6 @@ def run(options: argparse.Namespace) -> int:
             max_models=options.max_models,
             keep_alive=options.keep_alive,
             grace=options.grace,
-            origins=options.origins,
-            ollama_version=options.ollama_version,
         )
         | ({} if options.reasoning_budget is None or options.reasoning_budget < 0 else
            {"reasoning_budget": options.reasoning_budget})
@@ -136,14 +132,16 @@ def run(options: argparse.Namespace) -> int:
     return start(
         options,
         settings,
+        host=options.host,
+        port=options.port,
+        origins=options.origins,
+        ollama_version=options.ollama_version,
         hosts=tuple(options.allow_host or ()),
         allow_unauthenticated=options.allow_unauthenticated,
         slots=options.slots,
         reasoning_field=options.reasoning_field,
-        **_given(
-            metrics=options.metrics_prefix,
-            body_memory=options.body_memory and options.body_memory << 20,
-        ),
+        metrics=options.metrics_prefix,
+        body_memory=options.body_memory and options.body_memory << 20,
     )
 
 
@@ -155,12 +153,7 @@ def start(options: argparse.Namespace, settings: Any, **http: Any) -> int:
     keys = list(options.api_key or ())
     if (from_environment := os.environ.get("PYINFER_API_KEY")) and not keys:
         keys = [from_environment]
-    shown = HttpSettings(
-        host=settings.host,
-        origins=settings.origins,
-        api_keys=read_keys(keys, options.api_key_file),
-        **http,
-    )
+    shown = HttpSettings.from_environment(api_keys=read_keys(keys, options.api_key_file), **http)
     with options.interrupts.tolerated():
         return serve(settings, shown, lambda line: note(f"pyinfer: {line}"))
 

@@ -45,7 +45,7 @@ def create_app(service: Service, http: HttpSettings | None = None) -> FastAPI:
     http : HttpSettings, optional
         By default those of a server on loopback.
     """
-    http = http or HttpSettings(host=service.settings.host, origins=service.settings.origins)
+    http = http or HttpSettings()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -1,12 +1,11 @@
-"""Settings of the server: from flags, the environment and defaults, in this order."""
+"""Settings of the service: from flags, the environment and defaults, in this order."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pyinfer.checkpoint.load_options import LoadOptions
@@ -14,20 +13,16 @@ from pyinfer.engine.params import SamplingParams
 from pyinfer.errors import PyinferError, UsageError
 from pyinfer.serving.durations import MAX_SECONDS, parse_duration
 
-DEFAULT_PORT = 11434
 DEFAULT_KEEP_ALIVE = 300.0
 MAX_PARALLEL = 64  # sequences that the engine runs at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """How the server runs.
+    """How models are loaded and requests run.
 
     Attributes
     ----------
-    host : str
-    port : int
-        0 takes a free one.
     preload : tuple of str
         Models to load at the start; the first one is the default model.
     alias : str
@@ -46,8 +41,6 @@ class ServerSettings:
         Seconds that a model stays after its last request; negative is for ever.
     grace : float
         Seconds that running requests get when the server ends.
-    origins : tuple of str
-        Web origins that may call besides the local ones; ``none`` shuts those out.
     reasoning_budget : int or None
         For requests that do not say.
     loop_guard : bool
@@ -59,12 +52,8 @@ class ServerSettings:
         ``thinking``) is whether to reason.
     template : str or None
         Chat template of the default model in place of its own.
-    ollama_version : str
-        The version of Ollama that ``/api/version`` names: clients look there for what is spoken.
     """
 
-    host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
     preload: tuple[str, ...] = ()
     alias: str = ""
     load: LoadOptions = field(default_factory=LoadOptions)
@@ -74,13 +63,11 @@ class ServerSettings:
     max_models: int = 3
     keep_alive: float = DEFAULT_KEEP_ALIVE
     grace: float = 30.0
-    origins: tuple[str, ...] = ()
     reasoning_budget: int | None = None
     loop_guard: bool = False
     sampling: SamplingParams = field(default_factory=SamplingParams)
     template_variables: Mapping[str, bool] = field(default_factory=dict)
     template: str | None = None
-    ollama_version: str = "0.12.11"
 
     @classmethod
     def from_environment(
@@ -95,15 +82,7 @@ class ServerSettings:
         UsageError
             A variable or a flag has a wrong value.
         """
-        environment = os.environ if environment is None else environment
-        values: dict[str, Any] = {}
-        for tail, (names, read) in _VARIABLES.items():
-            for variable in (f"PYINFER_{tail}", f"OLLAMA_{tail}"):
-                text = environment.get(variable, "").strip()
-                if text:
-                    found = zip(names, _read(variable, text, read), strict=True)
-                    values |= {name: value for name, value in found if value is not None}
-                    break
+        values = read_variables(_VARIABLES, environment)
         values |= {name: value for name, value in flags.items() if value is not None}
         chosen = values.keys() & {each.name for each in fields(LoadOptions)}
         loading = {name: values.pop(name) for name in chosen}
@@ -126,21 +105,12 @@ class ServerSettings:
             value = getattr(self.load if hasattr(self.load, name) else self, name)
             if value is not None and not low <= value <= high:
                 raise UsageError(f"{name} must be between {low:g} and {high:g}, not {value:g}")
-        if not re.fullmatch(r"\d+\.\d+\.\d+[-.+\w]{0,40}", self.ollama_version, re.ASCII):
-            raise UsageError(f"ollama_version {self.ollama_version[:20]!r} is not like 0.12.11")
         kind = self.load.kv_type
         if kind not in (None, "f16", "f32", "q8_0"):
             raise UsageError(f"kv_type {kind[:20]!r} is unknown, expected f16, f32, q8_0")
 
-    def with_changes(self, **changes: Any) -> ServerSettings:
-        """A copy with other values, checked."""
-        changed = replace(self, **changes)
-        changed.check()
-        return changed
-
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
-    ("port", 0, 65_535),
     ("ctx_size", 1, 1 << 20),
     ("threads", 1, 1024),
     ("parallel", 1, MAX_PARALLEL),
@@ -153,26 +123,38 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 )
 
 
+#: Ending of a variable -> the settings that it sets, and how it is read.
+Variables = Mapping[str, tuple[tuple[str, ...], Callable[[str], tuple[Any, ...]]]]
+
+
+def read_variables(
+    variables: Variables, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What the variables ``PYINFER_*``, else ``OLLAMA_*``, of the environment set.
+
+    Raises
+    ------
+    UsageError
+        One has a wrong value.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    for tail, (names, read) in variables.items():
+        for variable in (f"PYINFER_{tail}", f"OLLAMA_{tail}"):
+            text = environment.get(variable, "").strip()
+            if text:
+                found = zip(names, _read(variable, text, read), strict=True)
+                values |= {name: value for name, value in found if value is not None}
+                break
+    return values
+
+
 def _read(variable: str, text: str, read: Callable[[str], tuple[Any, ...]]) -> tuple[Any, ...]:
     try:
         return read(text)
     except (ValueError, PyinferError) as error:
         message = error.message if isinstance(error, PyinferError) else f"{text[:60]!r} is wrong"
         raise UsageError(f"{variable}: {message}") from None
-
-
-def _host(text: str) -> tuple[str, int]:
-    """``[scheme://]host[:port]``; an IPv6 address with a port stands in brackets."""
-    text = text.partition("://")[2] or text
-    text = text.rstrip("/")
-    if text.startswith("["):
-        host, bracket, rest = text[1:].partition("]")
-        port = rest.removeprefix(":") if bracket else ""
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-    else:
-        host, port = text, ""
-    return host or "127.0.0.1", int(port) if port else DEFAULT_PORT
 
 
 def _integer(text: str) -> tuple[int]:
@@ -190,7 +172,8 @@ def _kv_type(text: str) -> tuple[str]:
     return (text,)
 
 
-def _words(text: str) -> tuple[tuple[str, ...]]:
+def words(text: str) -> tuple[tuple[str, ...]]:
+    """Words between commas."""
     return (tuple(word.strip() for word in text.split(",") if word.strip()),)
 
 
@@ -216,19 +199,15 @@ def read_switches(text: str) -> dict[str, bool]:
     return values
 
 
-# Ending of the variable -> the settings that it sets, and how it is read.
-_VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], tuple[Any, ...]]]] = {
-    "HOST": (("host", "port"), _host),
+_VARIABLES: Variables = {
     "KEEP_ALIVE": (("keep_alive",), lambda text: (parse_duration(text),)),
     "NUM_PARALLEL": (("parallel",), _count),
     "MAX_LOADED_MODELS": (("max_models",), _count),
     "MAX_QUEUE": (("max_queue",), _integer),
     "CONTEXT_LENGTH": (("ctx_size",), _count),
     "KV_CACHE_TYPE": (("kv_type",), _kv_type),
-    "ORIGINS": (("origins",), _words),
     "NUM_THREAD": (("threads",), _count),
-    "PRELOAD": (("preload",), _words),
+    "PRELOAD": (("preload",), words),
     "QUEUE_TIMEOUT": (("queue_timeout",), lambda text: (parse_duration(text, "the time"),)),
-    "OLLAMA_VERSION": (("ollama_version",), lambda text: (text,)),
     "GRACE": (("grace",), lambda text: (parse_duration(text, "the time"),)),
 }

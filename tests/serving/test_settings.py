@@ -10,24 +10,7 @@ from pyinfer.serving.settings import ServerSettings, read_switches
 
 def test_defaults() -> None:
     settings = ServerSettings.from_environment({})
-    assert (settings.host, settings.port) == ("127.0.0.1", 11434)
     assert (settings.max_queue, settings.max_models, settings.keep_alive) == (512, 3, 300.0)
-
-
-@pytest.mark.parametrize(
-    ("text", "host", "port"),
-    [
-        ("0.0.0.0", "0.0.0.0", 11434),
-        ("0.0.0.0:8080", "0.0.0.0", 8080),
-        (":8080", "127.0.0.1", 8080),
-        ("http://127.0.0.1:1234/", "127.0.0.1", 1234),
-        ("[::1]:99", "::1", 99),
-        ("::1", "::1", 11434),
-    ],
-)
-def test_host(text: str, host: str, port: int) -> None:
-    settings = ServerSettings.from_environment({"OLLAMA_HOST": text})
-    assert (settings.host, settings.port) == (host, port)
 
 
 def test_own_variables_win_and_flags_win_over_both() -> None:
@@ -36,7 +19,6 @@ def test_own_variables_win_and_flags_win_over_both() -> None:
         "PYINFER_NUM_PARALLEL": "3",
         "OLLAMA_KEEP_ALIVE": "1h30m",
         "OLLAMA_MAX_LOADED_MODELS": "0",
-        "OLLAMA_ORIGINS": "http://a, https://b",
         "OLLAMA_KV_CACHE_TYPE": "q8_0",
         "OLLAMA_CONTEXT_LENGTH": "4096",
     }
@@ -44,7 +26,6 @@ def test_own_variables_win_and_flags_win_over_both() -> None:
     assert settings.parallel == 3
     assert settings.keep_alive == 5400.0
     assert settings.max_models == 3
-    assert settings.origins == ("http://a", "https://b")
     assert (settings.load.kv_type, settings.load.ctx_size) == ("q8_0", 512)
 
 
@@ -55,7 +36,6 @@ def test_own_variables_win_and_flags_win_over_both() -> None:
         ("OLLAMA_NUM_PARALLEL", "65"),
         ("OLLAMA_MAX_QUEUE", "-1"),
         ("OLLAMA_KEEP_ALIVE", "5 parsecs"),
-        ("OLLAMA_HOST", "a:b"),
         ("PYINFER_KV_CACHE_TYPE", "q4_0"),
     ],
 )

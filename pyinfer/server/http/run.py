@@ -65,7 +65,7 @@ def serve(settings: ServerSettings, http: HttpSettings, announce: Announce) -> i
         A model of ``--preload`` cannot be loaded.
     """
     http.check()
-    with logging_to_stderr(), contextlib.closing(listen(settings.host, settings.port)) as listener:
+    with logging_to_stderr(), contextlib.closing(listen(http.host, http.port)) as listener:
         return asyncio.run(_serve(settings, http, listener, announce))
 
 

@@ -1,19 +1,23 @@
 """Settings of the HTTP side: who may call, what is shown. Handlers find them as ``app.state.http``.
 
-What concerns models and scheduling is in ``settings.py``.
+What concerns models and scheduling is in ``serving/settings.py``.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pyinfer.errors import UsageError
+from pyinfer.serving.settings import Variables, read_variables, words
 from pyinfer.store.text_encoding import decode_text
 
+DEFAULT_PORT = 11434
+MAX_PORT = 65_535
 DEFAULT_BODY_MEMORY = 256 * 2**20
 #: One body of the largest size must fit a client's half.
 MIN_BODY_MEMORY = 32 * 2**20
@@ -34,6 +38,8 @@ class HttpSettings:
     ----------
     host : str
         The address that it listens on.
+    port : int
+        0 takes a free one.
     api_keys : tuple of str
         If any, requests need one of them.
     hosts : tuple of str
@@ -54,9 +60,12 @@ class HttpSettings:
         ``reasoning_content``, or ``both`` for ``reasoning`` as well (OpenAI dialect).
     reasoning_format : str
         For chat completions that do not say: ``none`` leaves the reasoning in the content.
+    ollama_version : str
+        The version of Ollama that ``/api/version`` names: clients look there for what is spoken.
     """
 
     host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
     api_keys: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
@@ -66,6 +75,21 @@ class HttpSettings:
     slots: bool = True
     reasoning_field: str = "reasoning_content"
     reasoning_format: str = "auto"
+    ollama_version: str = "0.12.11"
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, **flags: Any
+    ) -> HttpSettings:
+        """Settings of ``OLLAMA_*`` and ``PYINFER_*`` variables; flags that are not None win.
+
+        Raises
+        ------
+        UsageError
+            A variable has a wrong value.
+        """
+        given = {name: value for name, value in flags.items() if value is not None}
+        return cls(**read_variables(_VARIABLES, environment) | given)
 
     @property
     def named_origins(self) -> tuple[str, ...]:
@@ -91,6 +115,10 @@ class HttpSettings:
                 hint="give --api-key or --api-key-file, or --allow-unauthenticated to let "
                 "everybody in",
             )
+        if not 0 <= self.port <= MAX_PORT:
+            raise UsageError(f"port must be between 0 and {MAX_PORT}, not {self.port}")
+        if not re.fullmatch(r"\d+\.\d+\.\d+[-.+\w]{0,40}", self.ollama_version, re.ASCII):
+            raise UsageError(f"ollama_version {self.ollama_version[:20]!r} is not like 0.12.11")
         if self.body_memory < MIN_BODY_MEMORY:
             raise UsageError(f"body_memory must be at least {MIN_BODY_MEMORY >> 20} MiB")
         for origin in self.named_origins:
@@ -148,3 +176,24 @@ def read_keys(given: Iterable[str], file: str | None) -> tuple[str, ...]:
     if any(not key for key in keys):
         raise UsageError("an API key is empty")
     return tuple(dict.fromkeys(keys))
+
+
+def _host(text: str) -> tuple[str, int]:
+    """``[scheme://]host[:port]``; an IPv6 address with a port stands in brackets."""
+    text = text.partition("://")[2] or text
+    text = text.rstrip("/")
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") if bracket else ""
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    else:
+        host, port = text, ""
+    return host or "127.0.0.1", int(port) if port else DEFAULT_PORT
+
+
+_VARIABLES: Variables = {
+    "HOST": (("host", "port"), _host),
+    "ORIGINS": (("origins",), words),
+    "OLLAMA_VERSION": (("ollama_version",), lambda text: (text,)),
+}

@@ -25,4 +25,4 @@ async def root(request: Request) -> Response:
 @router.api_route("/api/version", methods=["GET", "HEAD"], tags=["ollama"])
 async def version(request: Request) -> Response:
     """Return the version of Ollama's API that is spoken."""
-    return JSONResponse({"version": request.app.state.service.settings.ollama_version})
+    return JSONResponse({"version": request.app.state.http.ollama_version})
