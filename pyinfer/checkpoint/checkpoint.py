@@ -16,15 +16,14 @@ from pyinfer.checkpoint.gguf_shards import open_gguf
 from pyinfer.checkpoint.head_rows import halves
 from pyinfer.checkpoint.json_file import read_json_object
 from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
-from pyinfer.checkpoint.safetensors import INDEX, SINGLE, StoredTensor, open_folder_tensors
+from pyinfer.checkpoint.model_files import ModelFiles, model_files
+from pyinfer.checkpoint.safetensors import StoredTensor, open_folder_tensors
 from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.config import FrequencyDivisors, GenerationDefaults, ModelConfig
 from pyinfer.config_rope import gguf_rope_notes, hf_rope_notes
 from pyinfer.errors import (
     ModelFormatError,
-    ModelNotFoundError,
     ModelUnsupportedError,
-    StoreIOError,
 )
 from pyinfer.model.registry import (
     architecture,
@@ -33,8 +32,8 @@ from pyinfer.model.registry import (
 )
 from pyinfer.model.tensors import EMBEDDING, HEAD, is_harmless
 
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _NO_VOCABULARY = ("none", "no_vocab")
+_COMPARE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,25 +220,8 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     (1536,)
     """
     path = Path(path)
-    try:
-        if path.is_dir():
-            return _open_folder(path)
-        exists = path.exists()
-    except (OSError, ValueError) as error:
-        # A loop of links, a folder that may not be entered, a NUL byte.
-        raise ModelNotFoundError(f"{str(path)!r} cannot be read as a path: {error}") from error
-    if not exists:
-        raise ModelNotFoundError(
-            f"{str(path)!r} does not exist",
-            hint="give a checkpoint folder (config.json, *.safetensors) or a .gguf file",
-        )
-    if path.suffix.lower() in _PICKLES:
-        raise _pickle_error(path.name)
-    if path.suffix.lower() == ".safetensors":
-        raise ModelUnsupportedError(
-            f"{path.name}: a safetensors file alone has no config", hint="give the folder it is in"
-        )
-    return _open_gguf(path)
+    files = model_files(path)
+    return _open_folder(files) if files.kind == "folder" else _open_gguf(path, files)
 
 
 def check_config(data: Mapping[str, Any], name: str) -> None:
@@ -253,52 +235,85 @@ def check_config(data: Mapping[str, Any], name: str) -> None:
     read_hf_config(data, name=name)
 
 
-def _pickle_error(name: str) -> ModelUnsupportedError:
-    return ModelUnsupportedError(
-        f"{name}: a pickle file, which can run any code when it is read, is never opened",
-        hint="convert the model to safetensors or GGUF",
-    )
-
-
-def _open_folder(folder: Path) -> Checkpoint:
-    try:
-        names = sorted(entry.name for entry in folder.iterdir())
-    except OSError as error:
-        raise StoreIOError(f"{folder.name}: cannot be listed: {error.strerror}") from error
-    ggufs = [name for name in names if name.endswith(".gguf")]
-    if "config.json" not in names:
-        hint = f"give the file, such as {ggufs[0]}" if ggufs else "config.json is missing"
-        raise ModelNotFoundError(f"{folder.name}: the folder holds no checkpoint", hint=hint)
-    if SINGLE not in names and INDEX not in names:
-        pickles = [name for name in names if name.endswith(_PICKLES)]
-        if pickles:
-            raise _pickle_error(pickles[0])
-        hint = f"give the file, such as {ggufs[0]}" if ggufs else ""
-        raise ModelFormatError(
-            f"{folder.name}: no weights: neither {SINGLE} nor {INDEX} is there", hint=hint
-        )
+def _open_folder(found: ModelFiles) -> Checkpoint:
+    folder = found.path
     data = read_json_object(folder / "config.json", MAX_CONFIG_BYTES)
     config = read_hf_config(data, name=folder.resolve().name)
     sampling = None
-    if "generation_config.json" in names:
+    if (folder / "generation_config.json").exists():
         sampling = read_json_object(folder / "generation_config.json", MAX_CONFIG_BYTES)
     generation = GenerationDefaults.from_hf(sampling, data, config.vocab_size)
-    tokenizer = FolderTokenizer(folder) if "tokenizer.json" in names else None
-    files, stored = open_folder_tensors(folder)
+    tokenizer = FolderTokenizer(folder) if (folder / "tokenizer.json").exists() else None
+    files, stored = open_folder_tensors(folder, found.weights)
     try:
-        return Checkpoint(
-            "folder", folder, config, generation, stored, files, tokenizer, hf_rope_notes(data)
-        )
+        config, tied = _tied(config, stored)
+        notes = (*found.notes, *hf_rope_notes(data), *tied)
+        return Checkpoint("folder", folder, config, generation, stored, files, tokenizer, notes)
     except BaseException:
         for file in files:
             file.close()
         raise
 
 
-def _open_gguf(path: Path) -> Checkpoint:
-    parts = open_gguf(path)
+def _tied(
+    config: ModelConfig, stored: dict[str, StoredTensor]
+) -> tuple[ModelConfig, tuple[str, ...]]:
+    """What transformers 5 makes of a tied model whose file has a head."""
+    head, embedding = stored.get(HEAD), stored.get(EMBEDDING)
+    if not config.tie_embeddings or head is None:
+        return config, ()
+    if embedding is None:
+        stored[EMBEDDING] = stored.pop(HEAD)
+        return config, (f"{HEAD} is the embedding, too: the config ties them, only it is there",)
+    if _same_bytes(head, embedding):
+        return config, ()
+    return replace(config, tie_embeddings=False), (
+        f"{HEAD} is used although the config ties it: it differs from the embedding (transformers"
+        " before 5 ignored it)",
+    )
+
+
+def _same_bytes(one: StoredTensor, other: StoredTensor) -> bool:
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    for start in range(0, one.n_bytes, _COMPARE_BYTES):
+        count = min(_COMPARE_BYTES, one.n_bytes - start)
+        if one.file.read(one.offset + start, count) != other.file.read(other.offset + start, count):
+            return False
+    return True
+
+
+# general.type (or, before there was one, general.architecture) -> what the file is.
+_GGUF_KINDS = {
+    "adapter": (
+        "an adapter (LoRA), not a model",
+        "merge it into its base model first",
+    ),
+    "mmproj": ("the projector of a vision model", "give the language model's own file"),
+    "clip": ("the projector of a vision model", "give the language model's own file"),
+    "imatrix": ("an importance matrix", "use it with: pyinfer quantize --imatrix"),
+    "controlvector": ("a control vector, not a model", ""),
+}
+
+
+def _check_gguf_kind(path: Path, metadata: Mapping[str, Any], n_tensors: int) -> None:
+    """Say what a sound GGUF file without a language model is."""
+    for key in ("general.type", "general.architecture"):
+        kind = metadata.get(key)
+        if isinstance(kind, str) and kind in _GGUF_KINDS:
+            what, hint = _GGUF_KINDS[kind]
+            raise ModelUnsupportedError(f"{path.name}: {what} ({key} is {kind!r})", hint=hint)
+    if n_tensors == 0 and "tokenizer.ggml.tokens" in metadata:
+        raise ModelUnsupportedError(
+            f"{path.name}: only a vocabulary, without weights", hint="give the whole model's file"
+        )
+
+
+def _open_gguf(path: Path, files: ModelFiles) -> Checkpoint:
+    parts = open_gguf(files.path)
     try:
         metadata = parts[0].metadata
+        _check_gguf_kind(files.path, metadata, sum(len(part.tensors) for part in parts))
         found = gguf_architecture(metadata)
         stored: dict[str, StoredTensor] = {}
         for part in parts:
@@ -327,7 +342,7 @@ def _open_gguf(path: Path) -> Checkpoint:
             stored,
             [part.file for part in parts],
             _gguf_tokenizer(metadata),
-            gguf_rope_notes(metadata, f"{config.architecture}."),
+            (*files.notes, *gguf_rope_notes(metadata, f"{config.architecture}.")),
         )
     except BaseException:
         for part in parts:

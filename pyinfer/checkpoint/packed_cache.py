@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from pyinfer.checkpoint.gguf_shards import split_siblings
+from pyinfer.checkpoint.model_files import INDEX, model_files
 from pyinfer.checkpoint.packed_file import (
     FORMAT_VERSION,
     PackedFileError,
@@ -26,7 +26,7 @@ from pyinfer.checkpoint.packed_file import (
     read_description,
 )
 from pyinfer.checkpoint.source_file import SourceFile
-from pyinfer.errors import ModelFormatError, ModelNotFoundError, StoreIOError
+from pyinfer.errors import ModelFormatError, ModelNotFoundError, PyinferError, StoreIOError
 from pyinfer.model.contract import CONTRACT_VERSION, PANELS_VERSION
 
 SUFFIX = ".packed"
@@ -74,7 +74,7 @@ class PackedCache:
         """
         try:
             sources = [_identity(file) for file in _source_files(path)]
-        except (ModelFormatError, ModelNotFoundError, StoreIOError, OSError, ValueError):
+        except (PyinferError, OSError, ValueError):
             return None  # opening the model tells what is wrong
         if not sources:
             return None
@@ -197,14 +197,12 @@ def _sync(folder: Path) -> None:
 
 
 def _source_files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return split_siblings(path)
-    names = sorted(entry.name for entry in path.iterdir())
-    return [
-        path / name
-        for name in names
-        if name in _FOLDER_FILES or name.endswith((".safetensors", ".safetensors.index.json"))
-    ]
+    found = model_files(path)
+    folder = found.path if found.kind == "folder" else found.path.parent
+    weights = [folder / name for name in found.weights]
+    if found.kind == "gguf":
+        return weights
+    return [folder / name for name in (*_FOLDER_FILES, INDEX) if (folder / name).exists()] + weights
 
 
 def _identity(path: Path) -> tuple[str, int, int, str]:

@@ -7,7 +7,7 @@ no bfloat16, and a mapping of a file that shrinks would kill the process).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -15,13 +15,11 @@ from typing import Any, TypeGuard
 from safetensors import SafetensorError, safe_open
 
 from pyinfer.checkpoint.formats import SAFETENSORS_TYPES
-from pyinfer.checkpoint.json_file import parse_json_object, read_json_object
-from pyinfer.checkpoint.limits import MAX_INDEX_BYTES, MAX_SAFETENSORS_HEADER_BYTES, MAX_SHARDS
+from pyinfer.checkpoint.json_file import parse_json_object
+from pyinfer.checkpoint.limits import MAX_SAFETENSORS_HEADER_BYTES
+from pyinfer.checkpoint.model_files import INDEX, model_files
 from pyinfer.checkpoint.source_file import SourceFile
-from pyinfer.errors import ModelFormatError, ModelNotFoundError
-
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
+from pyinfer.errors import ModelFormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,17 @@ class StoredTensor:
     n_bytes: int
 
 
-def open_folder_tensors(folder: Path) -> tuple[list[SourceFile], dict[str, StoredTensor]]:
-    """Open ``model.safetensors``, or all shards that ``model.safetensors.index.json`` names.
+def open_folder_tensors(
+    folder: Path, shards: Mapping[str, Sequence[str]] | None = None
+) -> tuple[list[SourceFile], dict[str, StoredTensor]]:
+    """Open the files of a folder that hold its weights.
+
+    Parameters
+    ----------
+    folder : Path
+    shards : mapping of str to sequence of str, optional
+        File name -> tensors that an index puts there. Default: as
+        :func:`~pyinfer.checkpoint.model_files.model_files` finds them.
 
     Returns
     -------
@@ -65,20 +72,16 @@ def open_folder_tensors(folder: Path) -> tuple[list[SourceFile], dict[str, Store
     ModelFormatError
         A damaged file or index, a missing shard, a tensor twice or not where the index says.
     ModelNotFoundError
-        The folder has neither of the two files.
+        A file is not there.
     StoreIOError
         A file cannot be opened or read.
     """
-    single, index = folder / SINGLE, folder / INDEX
-    if single.exists() or not index.exists():
-        shards: dict[str, list[str]] = {SINGLE: []}
-    else:
-        shards = _read_index(index)
+    shards = model_files(folder).weights if shards is None else shards
     files: list[SourceFile] = []
     tensors: dict[str, StoredTensor] = {}
     try:
         for shard, names in shards.items():
-            files.append(_open_shard(folder / shard, indexed=bool(names)))
+            files.append(SourceFile(folder / shard))
             found = read_header(files[-1])
             if double := tensors.keys() & found.keys():
                 raise ModelFormatError(
@@ -95,46 +98,6 @@ def open_folder_tensors(folder: Path) -> tuple[list[SourceFile], dict[str, Store
             file.close()
         raise
     return files, tensors
-
-
-def _open_shard(path: Path, *, indexed: bool) -> SourceFile:
-    try:
-        return SourceFile(path)
-    except ModelNotFoundError as error:
-        if not indexed:
-            raise
-        raise ModelFormatError(
-            f"{path.name}: missing, but {INDEX} names it",
-            hint="download the missing shard into the same folder",
-        ) from error
-
-
-def _read_index(path: Path) -> dict[str, list[str]]:
-    """Return file name -> tensors that the index puts there."""
-    weight_map = read_json_object(path, MAX_INDEX_BYTES).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise ModelFormatError(f"{INDEX}: weight_map must be a non-empty object")
-    shards: dict[str, list[str]] = {}
-    for tensor, shard in weight_map.items():
-        if not isinstance(shard, str) or not _is_plain(shard):
-            raise ModelFormatError(
-                f"{INDEX}: tensor {tensor[:80]!r} must be in a *.safetensors file of the same "
-                f"folder, found {str(shard)[:80]!r}"
-            )
-        shards.setdefault(shard, []).append(tensor)
-    if len(shards) > MAX_SHARDS:
-        raise ModelFormatError(f"{INDEX}: {len(shards)} shards, expected at most {MAX_SHARDS}")
-    return dict(sorted(shards.items()))
-
-
-def _is_plain(name: str) -> bool:
-    """Whether ``name`` is a file name and nothing that leads out of the folder."""
-    return (
-        name.endswith(".safetensors")
-        and not name.startswith(".")
-        and not any(c in name for c in "/\\\0")
-        and len(name.encode("utf-8", "surrogatepass")) <= 255
-    )
 
 
 def read_header(file: SourceFile) -> dict[str, StoredTensor]:

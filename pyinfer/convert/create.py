@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyinfer.checkpoint.checkpoint import Checkpoint, open_checkpoint
+from pyinfer.checkpoint.model_files import model_files
 from pyinfer.convert.requantize import requantize
 from pyinfer.convert.to_gguf import folder_to_gguf
 from pyinfer.errors import ModelNotFoundError, UsageError
@@ -19,9 +20,8 @@ from pyinfer.store.local import Store, StoredModel
 from pyinfer.store.manifest import Manifest, ModelKind, StoredFile, check_digest
 from pyinfer.store.model_settings import ModelSettings
 from pyinfer.store.names import DEFAULT_TAG, ModelName, check_file_name, parse_name
-from pyinfer.store.pull import choose_local
 from pyinfer.store.resolve import ResolvedModel
-from pyinfer.store.selection import select_files
+from pyinfer.store.selection import select_files, select_local, stored_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,13 @@ def _found(
         kind: ModelKind = "gguf"
         sources = [("model.gguf", base.path)]
     else:
-        folder, chosen = choose_local(base.path, "")
+        found = model_files(base.path)
+        chosen = select_local(found)
         kind = chosen.kind
-        sources = [(check_file_name(name), folder / name) for name in chosen.files]
+        folder = found.path if kind == "folder" else found.path.parent
+        sources = [
+            (check_file_name(stored_name(chosen, name)), folder / name) for name in chosen.files
+        ]
     _check(base.path, tell)
     if not copy:
         return kind, base.path, ()

@@ -16,7 +16,7 @@ from pyinfer._kernels.kernels import Kernels
 from pyinfer.checkpoint.checkpoint import Checkpoint
 from pyinfer.checkpoint.formats import FLOATS, RUNS, SAFETENSORS_TYPES, TensorInfo
 from pyinfer.checkpoint.gguf_shards import open_gguf
-from pyinfer.checkpoint.safetensors import INDEX, SINGLE
+from pyinfer.checkpoint.model_files import INDEX, SINGLE
 from pyinfer.convert.output_file import OutputFile, typed_errors
 from pyinfer.convert.rows import RowConverter, as_f32
 from pyinfer.convert.to_gguf import Progress, Written, stored_float

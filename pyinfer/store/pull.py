@@ -10,6 +10,7 @@ from pathlib import Path
 from pyinfer.checkpoint.checkpoint import check_config, open_checkpoint
 from pyinfer.checkpoint.json_file import read_json_object
 from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
+from pyinfer.checkpoint.model_files import model_files
 from pyinfer.errors import InvalidNameError, ModelNotFoundError, RegistryError, StoreFullError
 from pyinfer.store.download import Report, copy_file, fetch_file
 from pyinfer.store.durable import storage_errors
@@ -33,7 +34,7 @@ from pyinfer.store.names import (
     parse_name,
 )
 from pyinfer.store.partial import Expected
-from pyinfer.store.selection import Selection, select_files
+from pyinfer.store.selection import Selection, select_files, select_local, stored_name
 from pyinfer.store.transport import NetworkSettings, Transport
 
 SPARE_BYTES = 16 << 20
@@ -251,7 +252,7 @@ def import_files(
 
             event = PullEvent("", source.name, number, len(sources), before, sum(sizes))
             report = _reporter(tell, event)
-            expected = Expected(check_file_name(source.name))
+            expected = Expected(check_file_name(stored_name(chosen, source.name)))
             stored.append(copy_file(source, store, expected, report))
         manifest = Manifest(chosen.kind, tuple(stored), f"files of {path.name}")
         return store.add(name, manifest)
@@ -267,8 +268,7 @@ def choose_local(path: Path, selector: str) -> tuple[Path, Selection]:
     """
     with storage_errors(f"reading {path.name}"):
         if path.is_file():
-            names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-            return path.parent, select_files(names, path.name, str(path.parent.name))
+            return path.parent, select_local(model_files(path))
         if path.is_dir():
             names = [entry.name for entry in path.iterdir() if entry.is_file()]
             return path, select_files(names, selector, path.name)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pyinfer.checkpoint.model_files import ModelFiles
 from pyinfer.errors import ModelNotFoundError, ModelUnsupportedError
 from pyinfer.store.manifest import ModelKind
 
@@ -80,6 +81,20 @@ def select_files(names: Iterable[str], selector: str, where: str) -> Selection:
     found = [model for model in models if model.label.lower() == wanted.lower()]
     found = found or [m for m in models if wanted.lower() == _stem(m.files[0]).lower()]
     return _only(found, models, wanted, where)
+
+
+def select_local(found: ModelFiles) -> Selection:
+    """The files of a model on this machine, which the loader has found."""
+    if found.kind == "gguf":
+        return Selection("gguf", tuple(found.weights), _label(found.path.name))
+    beside = (name for name in _FOLDER_FILES if (found.path / name).is_file())
+    return Selection("folder", (*beside, *found.weights), FOLDER_LABEL)
+
+
+def stored_name(selection: Selection, name: str) -> str:
+    """What a file is called in the store: a GGUF file of any name is found there by its ending."""
+    whole = selection.kind == "gguf" and len(selection.files) == 1
+    return "model.gguf" if whole and not name.endswith(".gguf") else name
 
 
 def _folder_files(files: Sequence[str]) -> tuple[str, ...]:

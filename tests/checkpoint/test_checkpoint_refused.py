@@ -166,7 +166,9 @@ def test_paths(tmp_path: Path) -> None:
     refuse(tmp_path, ModelNotFoundError, r"holds no checkpoint.*config\.json is missing")
     refuse(Path("nul\0byte"), ModelNotFoundError, r"nul\\x00byte")
     (tmp_path / "a.gguf").write_bytes(b"")
-    refuse(tmp_path, ModelNotFoundError, r"give the file, such as a\.gguf")
+    refuse(tmp_path, ModelFormatError, "the file ends at byte 0")  # the only model is meant
+    (tmp_path / "b.gguf").write_bytes(b"")
+    refuse(tmp_path, ModelNotFoundError, r"give one of the files: a\.gguf, b\.gguf")
     refuse(tmp_path / "a.gguf", ModelFormatError, "the file ends at byte 0")
     os.mkfifo(tmp_path / "fifo.gguf")
     refuse(tmp_path / "fifo.gguf", ModelFormatError, "not a regular file")

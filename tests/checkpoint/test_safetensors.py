@@ -20,7 +20,8 @@ from safetensors.numpy import save_file
 
 from pyinfer.checkpoint import limits
 from pyinfer.checkpoint import safetensors as reader
-from pyinfer.checkpoint.safetensors import INDEX, SINGLE, open_folder_tensors, read_header
+from pyinfer.checkpoint.model_files import INDEX, SINGLE
+from pyinfer.checkpoint.safetensors import open_folder_tensors, read_header
 from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.errors import ModelFormatError, ModelNotFoundError, PyinferError
 
@@ -369,7 +370,7 @@ def test_too_many_shards(sharded: Path) -> None:
         open_and_close(sharded)
     names = {f"t{i}": f"{i}.safetensors" for i in range(limits.MAX_SHARDS)}
     (sharded / INDEX).write_text(json.dumps({"weight_map": names}))
-    with pytest.raises(ModelFormatError, match=r"0\.safetensors: missing"):
+    with pytest.raises(ModelFormatError, match=r"1024 files are missing: 0\.safetensors, 1\."):
         open_and_close(sharded)
 
 
