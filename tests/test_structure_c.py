@@ -252,6 +252,24 @@ def test_includes_go_down_only() -> None:
     assert wrong == []
 
 
+def test_modules_do_not_include_each_other_in_a_circle() -> None:
+    """A module is a .c file with its .h; kernels are templates and excepted."""
+    paths = [path for path in C_FILES if "kernels" not in path.parts]
+    module = {
+        path.relative_to(CSRC).as_posix(): path.relative_to(CSRC).with_suffix("").as_posix()
+        for path in paths
+    }
+    uses: dict[str, set[str]] = {name: set() for name in module.values()}
+    for path in paths:
+        own = module[path.relative_to(CSRC).as_posix()]
+        headers = (header for sign, header in includes(path) if sign == '"')
+        found = {module.get(h) or module.get(f"include/{h}") for h in headers}
+        uses[own] |= {name for name in found if name} - {own}
+    while leaves := {name for name, used in uses.items() if not used & uses.keys()}:
+        uses = {name: used for name, used in uses.items() if name not in leaves}
+    assert uses == {}
+
+
 def test_only_kernels_use_intrinsics() -> None:
     outside = [path for path in C_FILES if "kernels" not in path.parts]
     found = [name(path) for path in outside if re.search(r"\b_mm\d*_\w+", text(path))]

@@ -27,42 +27,41 @@ PI_QUANTIZED_FORMATS(DECLARE_QUANTIZED)
 PI_FILE_ONLY_FORMATS(DECLARE_FILE_ONLY)
 
 pi_fit_fn pi_fit_q4_0_scalar;
-pi_act_a8_fn pi_act_a8_scalar;
-pi_rmsnorm_fn pi_rmsnorm_f32_scalar;
-pi_rope_fn pi_rope_f32_scalar;
-pi_swiglu_fn pi_swiglu_f32_scalar;
-pi_attn_fn pi_attn_kv_f16_scalar, pi_attn_kv_f32_scalar, pi_attn_kv_q8_0_scalar;
-pi_attn_merge_fn pi_attn_merge_scalar;
-pi_kv_append_fn pi_kv_append_f16_scalar, pi_kv_append_f32_scalar, pi_kv_append_q8_0_scalar;
-pi_head_stats_fn pi_head_stats_f32_scalar;
-pi_head_select_fn pi_head_select_f32_scalar;
-pi_read_fn pi_limits_read_scalar;
-pi_peak_fn pi_limits_dot_scalar, pi_limits_fma_scalar;
+/* The others: X(type, entry of the table, kernel). */
+/* clang-format off */
+#define OTHER_KERNELS(X) \
+    X(act_a8, act_a8, act_a8) \
+    X(rmsnorm, rmsnorm, rmsnorm_f32) \
+    X(rope, rope, rope_f32) \
+    X(swiglu, swiglu, swiglu_f32) \
+    X(attn, attn_kv[PI_KV_F16], attn_kv_f16) \
+    X(attn, attn_kv[PI_KV_F32], attn_kv_f32) \
+    X(attn, attn_kv[PI_KV_Q8_0], attn_kv_q8_0) \
+    X(attn_merge, attn_merge, attn_merge) \
+    X(kv_append, kv_append[PI_KV_F16], kv_append_f16) \
+    X(kv_append, kv_append[PI_KV_F32], kv_append_f32) \
+    X(kv_append, kv_append[PI_KV_Q8_0], kv_append_q8_0) \
+    X(head_stats, head_stats, head_stats_f32) \
+    X(head_select, head_select, head_select_f32) \
+    X(read, limit_read, limits_read) \
+    X(peak, limit_dot, limits_dot) \
+    X(peak, limit_fma, limits_fma)
+/* clang-format on */
+
+#define DECLARE_OTHER(type, entry, name) pi_##type##_fn pi_##name##_scalar;
+OTHER_KERNELS(DECLARE_OTHER)
 
 #define SET(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_scalar;
 #define SET_FLOAT(format, NAME, ...) FLOAT_KERNELS(SET, format, NAME)
 #define SET_QUANTIZED(format, NAME, ...) QUANTIZED_KERNELS(SET, format, NAME)
 #define SET_FILE_ONLY(format, NAME, ...) FILE_ONLY_KERNELS(SET, format, NAME)
 
+#define SET_OTHER(type, entry, name) k->entry = pi_##name##_scalar;
+
 void pi_kernels_fill_scalar(struct pi_kernels *k) {
     PI_FLOAT_FORMATS(SET_FLOAT)
     PI_QUANTIZED_FORMATS(SET_QUANTIZED)
     PI_FILE_ONLY_FORMATS(SET_FILE_ONLY)
     k->fit[PI_FORMAT_Q4_0] = pi_fit_q4_0_scalar;
-    k->act_a8 = pi_act_a8_scalar;
-    k->rmsnorm = pi_rmsnorm_f32_scalar;
-    k->rope = pi_rope_f32_scalar;
-    k->swiglu = pi_swiglu_f32_scalar;
-    k->attn_kv[PI_KV_F16] = pi_attn_kv_f16_scalar;
-    k->attn_kv[PI_KV_F32] = pi_attn_kv_f32_scalar;
-    k->attn_kv[PI_KV_Q8_0] = pi_attn_kv_q8_0_scalar;
-    k->attn_merge = pi_attn_merge_scalar;
-    k->kv_append[PI_KV_F16] = pi_kv_append_f16_scalar;
-    k->kv_append[PI_KV_F32] = pi_kv_append_f32_scalar;
-    k->kv_append[PI_KV_Q8_0] = pi_kv_append_q8_0_scalar;
-    k->head_stats = pi_head_stats_f32_scalar;
-    k->head_select = pi_head_select_f32_scalar;
-    k->limit_read = pi_limits_read_scalar;
-    k->limit_dot = pi_limits_dot_scalar;
-    k->limit_fma = pi_limits_fma_scalar;
+    OTHER_KERNELS(SET_OTHER)
 }

@@ -14,16 +14,6 @@ const struct pi_level *pi_level_find(const char *name) {
     return NULL;
 }
 
-const struct pi_level *pi_level_best(void) {
-    const uint32_t features = pi_cpu_features();
-    size_t count;
-    const struct pi_level *level = pi_levels(&count);
-    while (!pi_level_runs(level, features)) {
-        level++;
-    }
-    return level;
-}
-
 enum pi_status pi_kernels_init(struct pi_kernels *kernels, const struct pi_level *level) {
     if (level == NULL || !pi_level_runs(level, pi_cpu_features())) {
         return PI_ERR_UNSUPPORTED;

@@ -32,42 +32,52 @@
     X(gemv, q4_k, Q4_K) X(gemm, q4_k, Q4_K) \
     X(gemv, q5_k, Q5_K) X(gemm, q5_k, Q5_K) \
     X(gemv, q6_k, Q6_K) X(gemm, q6_k, Q6_K)
+
+/* The others: X(type, entry of the table, kernel). */
+#define AVX2_OTHERS(X) \
+    X(act_a8, act_a8, act_a8) \
+    X(rmsnorm, rmsnorm, rmsnorm_f32) \
+    X(rope, rope, rope_f32) \
+    X(swiglu, swiglu, swiglu_f32) \
+    X(attn, attn_kv[PI_KV_F16], attn_kv_f16) \
+    X(attn, attn_kv[PI_KV_F32], attn_kv_f32) \
+    X(attn, attn_kv[PI_KV_Q8_0], attn_kv_q8_0) \
+    X(attn_merge, attn_merge, attn_merge) \
+    X(kv_append, kv_append[PI_KV_F16], kv_append_f16) \
+    X(head_stats, head_stats, head_stats_f32) \
+    X(head_select, head_select, head_select_f32) \
+    X(read, limit_read, limits_read) \
+    X(peak, limit_dot, limits_dot) \
+    X(peak, limit_fma, limits_fma)
+#define AVX2VNNI_OTHERS(X) \
+    X(peak, limit_dot, limits_dot)
+#define AVX512VNNI_OTHERS(X) \
+    X(act_a8, act_a8, act_a8) \
+    X(rmsnorm, rmsnorm, rmsnorm_f32) \
+    X(swiglu, swiglu, swiglu_f32) \
+    X(attn, attn_kv[PI_KV_F16], attn_kv_f16) \
+    X(attn, attn_kv[PI_KV_F32], attn_kv_f32) \
+    X(attn, attn_kv[PI_KV_Q8_0], attn_kv_q8_0) \
+    X(head_stats, head_stats, head_stats_f32) \
+    X(head_select, head_select, head_select_f32) \
+    X(read, limit_read, limits_read) \
+    X(peak, limit_dot, limits_dot) \
+    X(peak, limit_fma, limits_fma)
 /* clang-format on */
 
 #if defined(PI_BUILD_AVX2)
 #define DECLARE_AVX2(op, format, NAME) pi_##op##_fn pi_##op##_##format##_avx2;
 #define SET_AVX2(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_avx2;
+#define DECLARE_OTHER_AVX2(type, entry, name) pi_##type##_fn pi_##name##_avx2;
+#define SET_OTHER_AVX2(type, entry, name) k->entry = pi_##name##_avx2;
 
 AVX2_KERNELS(DECLARE_AVX2)
-pi_act_a8_fn pi_act_a8_avx2;
-pi_rmsnorm_fn pi_rmsnorm_f32_avx2;
-pi_rope_fn pi_rope_f32_avx2;
-pi_swiglu_fn pi_swiglu_f32_avx2;
-pi_attn_fn pi_attn_kv_f16_avx2, pi_attn_kv_f32_avx2, pi_attn_kv_q8_0_avx2;
-pi_attn_merge_fn pi_attn_merge_avx2;
-pi_kv_append_fn pi_kv_append_f16_avx2;
-pi_head_stats_fn pi_head_stats_f32_avx2;
-pi_head_select_fn pi_head_select_f32_avx2;
-pi_read_fn pi_limits_read_avx2;
-pi_peak_fn pi_limits_dot_avx2, pi_limits_fma_avx2;
+AVX2_OTHERS(DECLARE_OTHER_AVX2)
 
 static void fill_avx2(struct pi_kernels *k) {
     pi_kernels_fill_scalar(k);
     AVX2_KERNELS(SET_AVX2)
-    k->act_a8 = pi_act_a8_avx2;
-    k->rmsnorm = pi_rmsnorm_f32_avx2;
-    k->rope = pi_rope_f32_avx2;
-    k->swiglu = pi_swiglu_f32_avx2;
-    k->attn_kv[PI_KV_F16] = pi_attn_kv_f16_avx2;
-    k->attn_kv[PI_KV_F32] = pi_attn_kv_f32_avx2;
-    k->attn_kv[PI_KV_Q8_0] = pi_attn_kv_q8_0_avx2;
-    k->attn_merge = pi_attn_merge_avx2;
-    k->kv_append[PI_KV_F16] = pi_kv_append_f16_avx2;
-    k->head_stats = pi_head_stats_f32_avx2;
-    k->head_select = pi_head_select_f32_avx2;
-    k->limit_read = pi_limits_read_avx2;
-    k->limit_dot = pi_limits_dot_avx2;
-    k->limit_fma = pi_limits_fma_avx2;
+    AVX2_OTHERS(SET_OTHER_AVX2)
 }
 #else
 #define fill_avx2 NULL
@@ -76,22 +86,27 @@ static void fill_avx2(struct pi_kernels *k) {
 #if defined(PI_BUILD_AVX2VNNI)
 #define DECLARE_VEX(op, format, NAME) pi_##op##_fn pi_##op##_##format##_avx2vnni;
 #define DECLARE_EVEX(op, format, NAME) pi_##op##_fn pi_##op##_##format##_avx2vnni_evex;
+#define DECLARE_OTHER_VEX(type, entry, name) pi_##type##_fn pi_##name##_avx2vnni;
+#define DECLARE_OTHER_EVEX(type, entry, name) pi_##type##_fn pi_##name##_avx2vnni_evex;
+#define SET_OTHER_VEX(type, entry, name) k->entry = pi_##name##_avx2vnni;
+#define SET_OTHER_EVEX(type, entry, name) k->entry = pi_##name##_avx2vnni_evex;
 #define SET_VEX(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_avx2vnni;
 #define SET_EVEX(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_avx2vnni_evex;
 
 AVX2VNNI_KERNELS(DECLARE_VEX)
 AVX2VNNI_KERNELS(DECLARE_EVEX)
-pi_peak_fn pi_limits_dot_avx2vnni, pi_limits_dot_avx2vnni_evex;
+AVX2VNNI_OTHERS(DECLARE_OTHER_VEX)
+AVX2VNNI_OTHERS(DECLARE_OTHER_EVEX)
 
 /* The same kernels in the encoding that this CPU has: see util/x86_sum_dpbusd256.h. */
 static void fill_avx2vnni(struct pi_kernels *k) {
     fill_avx2(k);
     if (pi_cpu_features() & PI_X86_AVXVNNI) {
         AVX2VNNI_KERNELS(SET_VEX)
-        k->limit_dot = pi_limits_dot_avx2vnni;
+        AVX2VNNI_OTHERS(SET_OTHER_VEX)
     } else {
         AVX2VNNI_KERNELS(SET_EVEX)
-        k->limit_dot = pi_limits_dot_avx2vnni_evex;
+        AVX2VNNI_OTHERS(SET_OTHER_EVEX)
     }
 }
 #else
@@ -101,33 +116,18 @@ static void fill_avx2vnni(struct pi_kernels *k) {
 #if defined(PI_BUILD_AVX512VNNI)
 #define DECLARE_AVX512VNNI(op, format, NAME) pi_##op##_fn pi_##op##_##format##_avx512vnni;
 #define SET_AVX512VNNI(op, format, NAME) k->op[PI_FORMAT_##NAME] = pi_##op##_##format##_avx512vnni;
+#define DECLARE_OTHER_AVX512VNNI(type, entry, name) pi_##type##_fn pi_##name##_avx512vnni;
+#define SET_OTHER_AVX512VNNI(type, entry, name) k->entry = pi_##name##_avx512vnni;
 
 AVX512VNNI_KERNELS(DECLARE_AVX512VNNI)
-pi_act_a8_fn pi_act_a8_avx512vnni;
-pi_rmsnorm_fn pi_rmsnorm_f32_avx512vnni;
-pi_swiglu_fn pi_swiglu_f32_avx512vnni;
-pi_attn_fn pi_attn_kv_f16_avx512vnni, pi_attn_kv_f32_avx512vnni, pi_attn_kv_q8_0_avx512vnni;
-pi_head_stats_fn pi_head_stats_f32_avx512vnni;
-pi_head_select_fn pi_head_select_f32_avx512vnni;
-pi_read_fn pi_limits_read_avx512vnni;
-pi_peak_fn pi_limits_dot_avx512vnni, pi_limits_fma_avx512vnni;
+AVX512VNNI_OTHERS(DECLARE_OTHER_AVX512VNNI)
 
 /* Rotation, merge, append, packing and file formats keep their AVX2 kernels: they take less than
  * 1 % of a step, or run at the speed of memory already. */
 static void fill_avx512vnni(struct pi_kernels *k) {
     fill_avx2(k);
     AVX512VNNI_KERNELS(SET_AVX512VNNI)
-    k->act_a8 = pi_act_a8_avx512vnni;
-    k->rmsnorm = pi_rmsnorm_f32_avx512vnni;
-    k->swiglu = pi_swiglu_f32_avx512vnni;
-    k->attn_kv[PI_KV_F16] = pi_attn_kv_f16_avx512vnni;
-    k->attn_kv[PI_KV_F32] = pi_attn_kv_f32_avx512vnni;
-    k->attn_kv[PI_KV_Q8_0] = pi_attn_kv_q8_0_avx512vnni;
-    k->head_stats = pi_head_stats_f32_avx512vnni;
-    k->head_select = pi_head_select_f32_avx512vnni;
-    k->limit_read = pi_limits_read_avx512vnni;
-    k->limit_dot = pi_limits_dot_avx512vnni;
-    k->limit_fma = pi_limits_fma_avx512vnni;
+    AVX512VNNI_OTHERS(SET_OTHER_AVX512VNNI)
 }
 #else
 #define fill_avx512vnni NULL

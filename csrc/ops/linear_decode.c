@@ -1,5 +1,7 @@
 /* Decode: up to one tile of tokens, panels walked as far-apart streams through the GEMV. */
-#include "ops/linear_part.h"
+#include "ops/linear_decode.h"
+#include "ops/linear_store.h"
+#include "ops/weight.h"
 
 /* A GEMV chunk: large enough to stream, small enough to steal. */
 #define GEMV_CHUNK_BYTES ((size_t)192 << 10)

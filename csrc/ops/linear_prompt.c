@@ -1,5 +1,8 @@
 /* Prompt: more than one tile of tokens, blocks of panels through the GEMM in tiles of tokens. */
-#include "ops/linear_part.h"
+#include "ops/linear_prompt.h"
+#include "ops/linear_decode.h"
+#include "ops/linear_store.h"
+#include "ops/weight.h"
 #include <string.h>
 
 /* Weights of one block of panels should stay in L2 while all token tiles pass over them. */

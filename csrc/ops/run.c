@@ -2,7 +2,7 @@
 #include "ops/attention.h"
 #include "ops/head.h"
 #include "ops/linear.h"
-#include "ops/linear_part.h"
+#include "ops/linear_decode.h"
 
 void pi_op_run(const struct pi_step *step, const struct pi_op *op, struct pi_worker *worker) {
     static pi_op_fn *const functions[] = {

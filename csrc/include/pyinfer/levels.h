@@ -22,9 +22,6 @@ const struct pi_level *pi_levels(size_t *count);
 /* NULL if the architecture has no level of that name. */
 const struct pi_level *pi_level_find(const char *name);
 
-/* The first level of the table that CPU and build have. */
-const struct pi_level *pi_level_best(void);
-
 PI_INLINE bool pi_level_runs(const struct pi_level *level, uint32_t features) {
     return level->fill != NULL && (level->needs & ~features) == 0;
 }

@@ -35,9 +35,7 @@ enum pi_kv_format { PI_KV_F16 = 0, PI_KV_F32, PI_KV_Q8_0, PI_KV_FORMAT_COUNT };
 
 #define PI_ALIGNED(n) __attribute__((aligned(n)))
 #define PI_INLINE static inline __attribute__((always_inline))
-#define PI_EXPORT __attribute__((visibility("default")))
 #define PI_PREFETCH(address) __builtin_prefetch(address)
-#define PI_NOINLINE __attribute__((noinline))
 /* Into L2 and beyond; never faults. */
 #define PI_PREFETCH_L2(address) __builtin_prefetch((address), 0, 2)
 #define PI_UNUSED __attribute__((unused))

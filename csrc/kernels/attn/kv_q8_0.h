@@ -11,8 +11,6 @@
 #include "kernels/util/f16.h"
 #include "pyinfer/kernel_types.h"
 
-#define PI_KV_TILES (PI_KV_BLOCK_TOKENS / PI_KV_TILE_TOKENS)
-
 struct pi_kv_q8_0_layout {
     size_t n;                         /* blocks of 32 values */
     size_t k, v_scales, v;            /* bytes from the start; the scales of K are first */

@@ -3,18 +3,13 @@
 #ifndef PYINFER_KERNELS_UTIL_CODES_AVX2_H
 #define PYINFER_KERNELS_UTIL_CODES_AVX2_H
 
+#include "kernels/util/lines_avx2.h"
 #include "kernels/util/x86_broadcast256.h"
+#include "kernels/util/x86_math256.h"
 #include "pyinfer/kernel_types.h"
 
 #define PI_CHUNKS 8 /* of four inputs in a block */
 
-/* 8 rows of a line. */
-PI_INLINE __m256i pi_load_half(const pi_line line, size_t half) {
-    return _mm256_load_si256((const __m256i *)(const void *)line[8 * half]);
-}
-PI_INLINE void pi_store_half(pi_line line, size_t half, __m256i v) {
-    _mm256_store_si256((__m256i *)(void *)line[8 * half], v);
-}
 /* v shifted left by n bits, or right by -n; what crosses a byte is masked out by the caller. */
 PI_INLINE __m256i pi_shift256(__m256i v, int n) {
     return n >= 0 ? _mm256_slli_epi16(v, n) : _mm256_srli_epi16(v, -n);
@@ -61,9 +56,6 @@ PI_INLINE __m256 pi_byte_f32_256(__m256i v, int i) {
 }
 PI_INLINE __m256 pi_signed_byte_f32_256(__m256i v, int i) {
     return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 24 - 8 * i), 24));
-}
-PI_INLINE __m256 pi_load_f16_256(const uint16_t *f16) {
-    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)f16));
 }
 PI_INLINE __m256 pi_minus256(__m256 x) { return _mm256_xor_ps(x, _mm256_set1_ps(-0.0f)); }
 

@@ -37,14 +37,20 @@ PI_INLINE void pi_moments_add(struct pi_moments *m, float w, float x, int32_t q)
     m->qq += w * (float)q * (float)q;
 }
 
-/* x = scale * code, codes -bound..bound-1. Returns the scale; code may be NULL. */
+/* Whether all values count as zero; then all codes are -bound, as ggml leaves them. */
+PI_INLINE bool pi_fit_nothing(float largest, size_t n, int32_t bound, int8_t *code) {
+    if (fabsf(largest) >= PI_FIT_ZERO) {
+        return false;
+    }
+    memset(code, (int8_t)-bound, n);
+    return true;
+}
+
+/* x = scale * code, codes -bound..bound-1. Returns the scale. */
 PI_INLINE float pi_fit_symmetric(const float *x, const float *w, size_t n, int32_t bound,
                                  int8_t *code) {
     const float largest = pi_largest(x, n);
-    if (fabsf(largest) < PI_FIT_ZERO) {
-        for (size_t i = 0; i < n; i++) {
-            code[i] = (int8_t)-bound;
-        }
+    if (pi_fit_nothing(largest, n, bound, code)) {
         return 0.0f;
     }
     float scale = 0.0f;
@@ -73,10 +79,7 @@ PI_INLINE float pi_fit_symmetric(const float *x, const float *w, size_t n, int32
 PI_INLINE float pi_fit_rounds(const float *x, const float *w, size_t n, int32_t bound,
                               int8_t *code) {
     const float largest = pi_largest(x, n);
-    if (fabsf(largest) < PI_FIT_ZERO) {
-        for (size_t i = 0; i < n; i++) {
-            code[i] = (int8_t)-bound;
-        }
+    if (pi_fit_nothing(largest, n, bound, code)) {
         return 0.0f;
     }
     const float inverse = (float)-bound / largest;

@@ -3,16 +3,10 @@
 #ifndef PYINFER_KERNELS_UTIL_PACK_LINES_AVX2_H
 #define PYINFER_KERNELS_UTIL_PACK_LINES_AVX2_H
 
+#include "kernels/util/lines_avx2.h"
 #include "kernels/util/x86_transpose.h"
-#include "pyinfer/panels.h"
 #include <string.h>
 
-PI_INLINE __m256i pi_get_half(const pi_line line, size_t half) {
-    return _mm256_load_si256((const __m256i *)(const void *)line[8 * half]);
-}
-PI_INLINE void pi_put_half(pi_line line, size_t half, __m256i v) {
-    _mm256_store_si256((__m256i *)(void *)line[8 * half], v);
-}
 /* Dwords `offset`, `offset` + 4, ... of the rows as n_lines lines, a multiple of four. */
 PI_INLINE void pi_transpose_rows(pi_line *lines, const uint8_t *const row[PI_PANEL_ROWS],
                                  size_t offset, size_t n_lines) {
@@ -27,11 +21,11 @@ PI_INLINE void pi_put_nibbles(pi_line *q, const pi_line *line, int shift) {
     const __m256i mask = _mm256_set1_epi8(15);
     for (size_t half = 0; half < 2; half++) {
         for (size_t j = 0; j < 4; j++) {
-            const __m256i low = _mm256_srli_epi16(pi_get_half(line[j], half), shift);
-            const __m256i high = _mm256_srli_epi16(pi_get_half(line[j + 4], half), shift);
-            pi_put_half(q[j], half,
-                        _mm256_or_si256(_mm256_and_si256(low, mask),
-                                        _mm256_slli_epi16(_mm256_and_si256(high, mask), 4)));
+            const __m256i low = _mm256_srli_epi16(pi_load_half(line[j], half), shift);
+            const __m256i high = _mm256_srli_epi16(pi_load_half(line[j + 4], half), shift);
+            pi_store_half(q[j], half,
+                          _mm256_or_si256(_mm256_and_si256(low, mask),
+                                          _mm256_slli_epi16(_mm256_and_si256(high, mask), 4)));
         }
     }
 }
@@ -42,10 +36,10 @@ PI_INLINE void pi_put_bits(pi_line high, const pi_line *line, int shift) {
     for (size_t half = 0; half < 2; half++) {
         __m256i all = _mm256_setzero_si256();
         for (int j = 0; j < 8; j++) {
-            const __m256i bit = _mm256_srli_epi16(pi_get_half(line[j], half), shift);
+            const __m256i bit = _mm256_srli_epi16(pi_load_half(line[j], half), shift);
             all = _mm256_or_si256(all, _mm256_slli_epi16(_mm256_and_si256(bit, one), j));
         }
-        pi_put_half(high, half, all);
+        pi_store_half(high, half, all);
     }
 }
 
@@ -57,10 +51,10 @@ PI_INLINE void pi_put_pairs(pi_line *q, const pi_line *line, int shift) {
             __m256i all = _mm256_setzero_si256();
             for (int j = 0; j < 4; j++) {
                 const __m256i pair =
-                    _mm256_srli_epi16(pi_get_half(line[4 * e + (size_t)j], half), shift);
+                    _mm256_srli_epi16(pi_load_half(line[4 * e + (size_t)j], half), shift);
                 all = _mm256_or_si256(all, _mm256_slli_epi16(_mm256_and_si256(pair, three), 2 * j));
             }
-            pi_put_half(q[e], half, all);
+            pi_store_half(q[e], half, all);
         }
     }
 }
