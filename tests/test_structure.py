@@ -72,6 +72,7 @@ CROSS_TESTS = {
     "tests/model/test_golden.py",  # against stored outputs of the reference
     "tests/model/test_poison.py",  # NaN in every kind of tensor
     "tests/server/test_every_dialect.py",  # all routes that answer
+    "tests/server/test_numbers.py",  # every numeric field of every dialect
     "tests/server/page/test_browser.py",  # the scripts of the page together
     "tests/server/page/test_markdown.py",  # modules of the page that are not Python
     "tests/requests/test_same_answers.py",  # library and server

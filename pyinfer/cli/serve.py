@@ -77,6 +77,9 @@ def add_arguments(parser: Parser) -> None:
 def _add_load_options(load: argparse._ArgumentGroup) -> None:
     load.add_argument("--parallel", type=positive, metavar="N", help="sequences at once; 32")
     load.add_argument("--max-queue", type=_count, metavar="N", help="requests that wait; 512")
+    load.add_argument(
+        "--request-timeout", type=_duration, metavar="TIME", help="longest answer; 30m, -1 for ever"
+    )
     load.add_argument("--queue-timeout", type=_duration, metavar="TIME", help="longest wait; 60s")
     load.add_argument(
         "--grace", type=_duration, metavar="TIME", help="for running requests at SIGTERM; 30s"
@@ -122,6 +125,7 @@ def run(options: argparse.Namespace) -> int:
             parallel=options.parallel,
             max_queue=options.max_queue,
             queue_timeout=options.queue_timeout,
+            request_timeout=options.request_timeout,
             max_models=options.max_models,
             keep_alive=options.keep_alive,
             grace=options.grace,

@@ -270,12 +270,20 @@ class Engine:
         counters.evaluated_tokens += decoding + prompt
         self.pacer.observe(decoding, prompt, now - started)
         fast = now_after - started < _FAST_STEP_NS
+        self._end_late(now_after, events)
         for sequence, _ in plan:
             if sequence.unsent and sequence.request.stream:
                 if fast and now_after - sequence.sent_ns < _GROUP_NS:
                     continue
                 self._send(sequence, now_after, events)
         return events
+
+    def _end_late(self, now: int, events: list[Event]) -> None:
+        """End what has used up its time, also while its prompt is evaluated or it was put back."""
+        for sequence in tuple(self._sequences.values()):
+            wall_ns, began = sequence.request.wall_ns, sequence.admitted_ns
+            if wall_ns is not None and began and now - began >= wall_ns:
+                self._end(sequence, "length", "deadline", now, events)
 
     def _take(
         self,

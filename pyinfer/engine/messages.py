@@ -49,6 +49,8 @@ class Request:
         Deliver the final hidden state of the last prompt token as :class:`Embedding`.
     priority : int
         Of the requests that wait, those with a lower number come first.
+    wall_ns : int or None
+        End so many nanoseconds after the first step with a part of the request, wherever it is.
     deadline_ns : int or None
         Ends the answer so long after its first token, with the reason ``length``.
     submitted_ns : int
@@ -69,6 +71,7 @@ class Request:
     embed: bool = False
     priority: int = 0
     deadline_ns: int | None = None
+    wall_ns: int | None = None
     submitted_ns: int = 0
     rules: Any = None
 

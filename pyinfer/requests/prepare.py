@@ -77,7 +77,6 @@ def prepare(
         extra_stops=() if plan is None else plan.extra_stops,
         loop_guard=spec.loop_guard,
     )
-    deadline = spec.deadline_seconds
     request = Request(
         request_id=0,
         tokens=np.array(prompt.token_ids, np.int32),
@@ -87,12 +86,17 @@ def prepare(
         reuse_prefix=spec.reuse_prefix,
         prompt_logprobs=spec.prompt_logprobs,
         priority=spec.priority,
-        deadline_ns=None if deadline is None else round(deadline * 1e9),
+        deadline_ns=_nanoseconds(spec.deadline_seconds),
+        wall_ns=_nanoseconds(spec.wall_seconds),
         rules=rules,
     )
     limits.check(request)
     requests = [replace(request, choice=index) for index in range(spec.n)]
     return Prepared(model, spec, prompt, params, requests, plan)
+
+
+def _nanoseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1e9)
 
 
 def plan_of(model: TextModel, spec: GenerateSpec) -> ToolPlan | None:

@@ -24,6 +24,8 @@ from pyinfer.text.grammar import Grammar
 from pyinfer.text.tokenizer import Tokenizer
 
 MAX_CHOICES = 16
+#: Longest time that a request may ask for: 100 years fit nanoseconds of 64 bits.
+MAX_SECONDS = 100 * 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,9 @@ class GenerateSpec:
         Requests with a lower number get places before others that wait.
     deadline_seconds : float, optional
         Ends the answer, as at ``max_tokens``, so long after its first token.
+    wall_seconds : float, optional
+        Ends it so long after the evaluation of the prompt began; None is the server's setting
+        (without a server: no limit).
     request_id : str
         For logs, the request record and the slots.
     """
@@ -124,6 +129,7 @@ class GenerateSpec:
     stream: bool = True
     priority: int = 0
     deadline_seconds: float | None = None
+    wall_seconds: float | None = None
     request_id: str = ""
 
     @property
@@ -146,8 +152,10 @@ class GenerateSpec:
             raise bad_value("n", f"n must be between 1 and {MAX_CHOICES}, not {self.n}")
         if self.context is not None and self.context < 1:
             raise bad_value("num_ctx", f"the context must be at least 1 token, not {self.context}")
-        if self.deadline_seconds is not None and not self.deadline_seconds > 0:
-            raise bad_value("deadline", "the deadline must be above 0")
+        for name in ("deadline_seconds", "wall_seconds"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 < seconds <= MAX_SECONDS:
+                raise bad_value(name, f"{name} must be above 0 and at most {MAX_SECONDS}")
 
 
 def bad_value(param: str, message: str) -> RequestError:

@@ -172,6 +172,7 @@ class Service:
             params=spec.params.over(settings.sampling),
             reasoning_budget=settings.reasoning_budget if budget is None else budget,
             loop_guard=spec.loop_guard or settings.loop_guard,
+            wall_seconds=settings.wall_seconds if spec.wall_seconds is None else spec.wall_seconds,
         )
 
     async def _try(self, spec: GenerateSpec, record: RequestRecord) -> Answer | None:

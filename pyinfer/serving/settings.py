@@ -35,6 +35,9 @@ class ServerSettings:
         Most requests that wait; more are refused.
     queue_timeout : float
         Seconds that a request may wait for its turn.
+    request_timeout : float
+        Seconds that an answer may take from the start of its evaluation; it then ends as at a
+        limit. Negative is for ever.
     max_models : int
         Most models loaded at once.
     keep_alive : float
@@ -60,6 +63,7 @@ class ServerSettings:
     parallel: int = 32
     max_queue: int = 512
     queue_timeout: float = 60.0
+    request_timeout: float = 1800.0
     max_models: int = 3
     keep_alive: float = DEFAULT_KEEP_ALIVE
     grace: float = 30.0
@@ -68,6 +72,11 @@ class ServerSettings:
     sampling: SamplingParams = field(default_factory=SamplingParams)
     template_variables: Mapping[str, bool] = field(default_factory=dict)
     template: str | None = None
+
+    @property
+    def wall_seconds(self) -> float | None:
+        """The time of an answer; None for no limit."""
+        return None if self.request_timeout < 0 else max(self.request_timeout, 1e-9)
 
     @classmethod
     def from_environment(
@@ -116,6 +125,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("parallel", 1, MAX_PARALLEL),
     ("max_queue", 0, 1 << 20),
     ("queue_timeout", 0.001, 86_400),
+    ("request_timeout", -1, MAX_SECONDS),
     ("max_models", 1, 1024),
     ("keep_alive", -1, MAX_SECONDS),
     ("grace", 0, 86_400),
@@ -208,6 +218,10 @@ _VARIABLES: Variables = {
     "KV_CACHE_TYPE": (("kv_type",), _kv_type),
     "NUM_THREAD": (("threads",), _count),
     "PRELOAD": (("preload",), words),
+    "REQUEST_TIMEOUT": (
+        ("request_timeout",),
+        lambda text: (parse_duration(text, "the time"),),
+    ),
     "QUEUE_TIMEOUT": (("queue_timeout",), lambda text: (parse_duration(text, "the time"),)),
     "GRACE": (("grace",), lambda text: (parse_duration(text, "the time"),)),
 }

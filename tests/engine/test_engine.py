@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyinfer.engine.messages import (
+    End,
     Event,
     Failed,
     Prefill,
@@ -332,3 +333,36 @@ def test_fail_all_tells_everybody_and_leaves_a_clean_engine() -> None:
     check_books(engine)
     request = make_request(9, [1] * 100, max_tokens=4)
     assert answer(run(engine, [request])[9]) == expected(request, 9999)
+
+
+def test_time_runs_out_in_every_phase() -> None:
+    """While a prompt is evaluated, between tokens, and for a sequence that was put back."""
+    now = [1]
+    model = FakeModel(n_blocks=40, max_step_tokens=64)
+    engine = make_engine(model, clock=lambda: now[0])
+    long = make_request(1, [1] * 900, ignore_eos=True)
+    short = make_request(2, [2] * 10, ignore_eos=True)
+    free = make_request(3, [3] * 10, max_tokens=5)
+    for request in (long, short):
+        request.wall_ns = 100
+    events: dict[int, list[Event]] = {n: [] for n in (1, 2, 3)}
+    for request in (long, short, free):
+        collect(events, engine.add(request))
+    for _ in range(4):
+        collect(events, engine.step())
+    assert not answer(events[1])
+    assert engine._sequences[2].n_tokens > 10
+    engine.scheduler._preempt(engine._sequences[2])
+    now[0] = 100
+    collect(events, engine.step())
+    assert not any(isinstance(event, End) for event in events[1] + events[2])
+    now[0] = 101
+    collect(events, engine.step())
+    for number in (1, 2):
+        end = end_of(events[number])
+        assert (end.reason, end.cause) == ("length", "deadline")
+    now[0] = 10**12
+    while engine.has_work:
+        collect(events, engine.step())
+    assert end_of(events[3]).cause in ("limit", "eos")
+    assert engine.scheduler.pool.free + engine.scheduler.prefix.evictable() == model.n_blocks

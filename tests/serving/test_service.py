@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -277,6 +279,28 @@ def test_deadline_ends_an_answer_like_a_limit() -> None:
             assert finished[0].generation.cause == "deadline"
 
     run(work)
+
+
+def test_the_time_of_a_request_ends_its_answer_like_a_limit() -> None:
+    async def work() -> None:
+        async with running_service(request_timeout=0.01) as service:
+            for spec in (endless(), endless(deadline_seconds=1000)):
+                finished = await complete(service, spec)
+                assert finished[0].reason == "length"
+                assert finished[0].generation.cause == "deadline"
+            finished = await complete(service, replace(ask(), wall_seconds=1000))
+            assert finished[0].reason == "stop"
+        async with running_service(request_timeout=-1) as service:
+            assert (await complete(service, ask()))[0].reason == "stop"
+
+    run(work)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, 1e300, 10**400])
+@pytest.mark.parametrize("name", ["deadline_seconds", "wall_seconds"])
+def test_times_that_no_clock_holds_are_refused(name: str, seconds: float) -> None:
+    with pytest.raises(RequestError, match=name):
+        ask(**{name: seconds}).check()
 
 
 def test_loops_are_cut_off_and_tool_calls_recorded() -> None:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 from pyinfer.engine.messages import TokenLogprobs
 from pyinfer.requests.answer import Chunk, Finished, Progress
-from pyinfer.requests.spec import GenerateSpec, ServedModel, bad_value
+from pyinfer.requests.spec import MAX_SECONDS, GenerateSpec, ServedModel, bad_value
 from pyinfer.server.http.streaming import sse, unless_disconnected
 from pyinfer.server.llama.prompts import prompt_ids, split_prompts
 from pyinfer.server.llama.sampling import (
@@ -80,10 +80,11 @@ def make_spec(
     request: Request, body: SamplingBody, model: ServedModel, prompt: str | list[int]
 ) -> GenerateSpec:
     """What the service is asked for one prompt."""
-    if body.t_max_predict_ms is not None and body.t_max_predict_ms <= 0:
-        seconds = None
-    else:
-        seconds = None if body.t_max_predict_ms is None else body.t_max_predict_ms / 1e3
+    seconds = None
+    if body.t_max_predict_ms is not None and body.t_max_predict_ms > 0:
+        if body.t_max_predict_ms > MAX_SECONDS * 1000:
+            raise bad_value("t_max_predict_ms", "t_max_predict_ms is longer than anybody waits")
+        seconds = body.t_max_predict_ms / 1e3
     return GenerateSpec(
         model=body.model,
         prompt=prompt,

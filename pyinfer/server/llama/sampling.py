@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -147,6 +148,8 @@ def _bias(
             value = -math.inf
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise bad_value("logit_bias", "a bias must be a number or false")
+        if value != -math.inf and abs(value) > sys.float_info.max:
+            raise bad_value("logit_bias", "a bias is beyond the range of floating point")
         for token_id in _token_ids(token, tokenizer):
             biases[token_id] = biases.get(token_id, 0.0) + float(value)
     return biases
