@@ -116,6 +116,7 @@ class Service:
         shorter time.
         """
         self._draining = True
+        self._grammars.close()  # what has not begun to run is refused, so it need not be checked
         end = self._drained_at = time.monotonic() + grace
         while self._admission.open and (left := end - time.monotonic()) > 0:
             self._quiet.clear()
@@ -124,7 +125,6 @@ class Service:
         if self._closed:
             return
         self._closed = True
-        self._grammars.close()
         for answer in list(self._answers):
             answer.fail(UnavailableError("the server is shutting down"))
         await self.models.close()

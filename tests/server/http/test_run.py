@@ -133,7 +133,7 @@ def test_sigterm_ends_the_server_while_a_grammar_hangs(tmp_path: Path) -> None:
     root = Path(pyinfer.__file__).parent.parent
     environment = {"PYTHONPATH": f"{tmp_path}:{root}"}
     body = {"model": "demo", "prompt": "a", "structured_outputs": {"regex": "a"}}
-    with running_server("--grace", "0s", environment=environment) as server:
+    with running_server("--grace", "3600s", environment=environment) as server:
         with httpx2.Client(base_url=server.url, timeout=300) as client:
             hanging = threading.Thread(
                 target=lambda: client.post("/v1/completions", json=body), daemon=True
