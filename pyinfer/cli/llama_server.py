@@ -34,7 +34,7 @@ _FLAGS_WITHOUT_EFFECT = (
     "--mlock --mmap --no-mmap -cb --cont-batching -nocb --no-cont-batching --no-webui --webui "
     "--props --context-shift --no-context-shift --warmup --no-warmup --no-kv-offload -nkvo "
     "--kv-unified -kvu --swa-full --no-perf --perf --check-tensors --offline -v --verbose "
-    "--log-disable --log-prefix --log-timestamps --log-colors --no-jinja --no-prefill-assistant "
+    "--log-disable --log-prefix --log-timestamps --log-colors --no-jinja "
     "--cache-prompt --no-cache-prompt --cpu-strict --no-repack --no-host --no-op-offload "
     "--escape --special -sp --direct-io"
 )
@@ -46,7 +46,7 @@ _OPTIONS_WITHOUT_EFFECT = (
     "--draft-max --draft-min --draft-p-min -md --model-draft -cd --ctx-size-draft -ngld "
     "--gpu-layers-draft -C --cpu-mask -Cr --cpu-range --verbosity -lv --log-file --log-verbosity "
     "--defrag-thold -dt --fit --override-kv --swa-checkpoints --ctx-checkpoints --embd-normalize "
-    "--sleep-idle-seconds"
+    "--sleep-idle-seconds --tags"
 )
 #: They would change answers or access, so silence would be wrong.
 _REFUSED = {
@@ -140,6 +140,9 @@ def add_arguments(parser: Parser) -> None:
     add("--reasoning", "-rea", choices=("on", "off", "auto"), default="auto")
     add("--reasoning-format", choices=("none", "deepseek", "deepseek-legacy", "auto"))
     add("--reasoning-budget", type=int, metavar="N", help="most reasoning tokens; -1: no limit")
+    add("--no-prefill-assistant", dest="prefill", action="store_false",
+        help="open a new turn behind a last message of the assistant")  # fmt: skip
+    add("--cors-origins", metavar="LIST", help="web pages that may call; localhost, * or a list")
     add("--no-slots", dest="slots", action="store_false", help="hide /slots")
     for name in _ALWAYS_ON.split():
         add(name, action="store_true", dest="always", help=argparse.SUPPRESS)
@@ -175,6 +178,8 @@ def run(options: argparse.Namespace) -> int:
         template=_template(options),
         template_variables=options.chat_template_kwargs or {},
         keep_alive=-1.0,
+        any_name=True,
+        continue_answers=options.prefill,
         **({"parallel": options.parallel} if (options.parallel or 0) > 0 else {}),
     )
     settings.check()
@@ -185,7 +190,16 @@ def run(options: argparse.Namespace) -> int:
         port=options.port,
         slots=options.slots,
         reasoning_format=options.reasoning_format,
+        origins=_origins(options.cors_origins),
     )
+
+
+def _origins(text: str | None) -> tuple[str, ...] | None:
+    """Pages that may call besides local ones, which llama-server calls localhost."""
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    return tuple(word for word in words if word and word != "localhost")
 
 
 def _kv_type(options: argparse.Namespace) -> str | None:

@@ -93,6 +93,8 @@ class ModelManager:
         """
         wanted = (name or self.default).lower()
         known = self._known.get(wanted) or self._known.get(wanted.removesuffix(":latest"))
+        if known is None and self._settings.any_name:
+            known = self._known[self.default.lower()]
         return known if known is not None else await self._in_thread(resolve_name, name)
 
     async def acquire(self, name: str, keep_alive: float | None = None) -> Lease:

@@ -165,8 +165,12 @@ class Service:
         switches = dict(settings.template_variables)
         found = [switches.pop(name, None) for name in ("enable_thinking", "thinking")]
         think = next((value for value in found if value is not None), None)
+        goes_on = spec.continue_final_message
+        if goes_on is None and not settings.continue_answers:
+            goes_on = False
         return replace(
             spec,
+            continue_final_message=goes_on,
             think=think if spec.think is None else spec.think,
             template_variables={**switches, **spec.template_variables},
             params=spec.params.over(settings.sampling),

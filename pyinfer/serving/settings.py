@@ -50,6 +50,11 @@ class ServerSettings:
         Cut off answers that repeat themselves.
     sampling : SamplingParams
         For requests that do not say, before what the models' files say.
+    any_name : bool
+        Names of models that are not served get the default model instead of an error, as of a
+        server of one model.
+    continue_answers : bool
+        A conversation that ends with an answer is continued unless its request says otherwise.
     template_variables : mapping of str to bool
         Switches for chat templates where requests do not set them; ``enable_thinking`` (or
         ``thinking``) is whether to reason.
@@ -70,6 +75,8 @@ class ServerSettings:
     reasoning_budget: int | None = None
     loop_guard: bool = False
     sampling: SamplingParams = field(default_factory=SamplingParams)
+    any_name: bool = False
+    continue_answers: bool = True
     template_variables: Mapping[str, bool] = field(default_factory=dict)
     template: str | None = None
 

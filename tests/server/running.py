@@ -47,15 +47,15 @@ class RunningServer:
 
 @contextlib.contextmanager
 def running_server(
-    *arguments: str, environment: dict[str, str] | None = None
+    *arguments: str, command: str = "serve", environment: dict[str, str] | None = None
 ) -> Iterator[RunningServer]:
-    """Start ``pyinfer serve`` on a free port and end it after the block."""
+    """Start ``pyinfer serve`` (or another command) on a free port; end it after the block."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "stderr")
-        command = [sys.executable, "-m", "pyinfer", "serve", "--port", "0", *arguments]
+        words = [sys.executable, "-m", "pyinfer", command, "--port", "0", *arguments]
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                command,
+                words,
                 stdin=subprocess.DEVNULL,
                 stderr=stream,
                 env=os.environ | (environment or {}),

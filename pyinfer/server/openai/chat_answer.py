@@ -124,8 +124,9 @@ class ChatAnswer:
         async with self._answer:
             last = (self._body.n or 1) - 1
             async for event in self._answer:
-                if (chunk := self._custom_input(event)) is not None:
-                    yield chunk
+                for opening in (self._role(event), self._custom_input(event)):
+                    if opening is not None:
+                        yield opening
                 if isinstance(event, Finished):
                     self._finished.append(event)
                     closing = len(self._finished) > last and not self._body.include_usage
@@ -156,13 +157,13 @@ class ChatAnswer:
             chunk["usage"] = None
         return chunk
 
-    def _role(self, index: int) -> Json:
-        """The role, which stands in the first delta of a choice."""
-        choice = self._choices[index]
+    def _role(self, event: AnswerEvent) -> Json | None:
+        """The chunk that opens a choice; the role is in no other."""
+        choice = self._choices[event.index]
         if choice.started:
-            return {}
+            return None
         choice.started = True
-        return {"role": "assistant"}
+        return self._chunk(event.index, {"role": "assistant", "content": None})
 
     def _delta(self, event: AnswerEvent) -> Json | None:
         if isinstance(event, Chunk):
@@ -179,7 +180,7 @@ class ChatAnswer:
             call = {"index": event.call, "function": {"arguments": event.text}}
         else:
             return None
-        return self._chunk(event.index, {**self._role(event.index), "tool_calls": [call]})
+        return self._chunk(event.index, {"tool_calls": [call]})
 
     def _custom_input(self, event: AnswerEvent) -> Json | None:
         """The text of a custom tool's call when it is complete: when something else comes."""
@@ -194,7 +195,7 @@ class ChatAnswer:
         self._timings.note(piece)
         if piece.kind == "reasoning" and not self._body.shows_reasoning:
             return None
-        delta = self._role(piece.index)
+        delta: Json = {}
         if piece.kind == "reasoning":
             delta |= self._reasoning(piece.text)
         else:
@@ -210,15 +211,14 @@ class ChatAnswer:
         return chunk
 
     def _last_of(self, end: Finished, closing: bool) -> Json:
-        role = self._role(end.index)
-        chunk = self._chunk(end.index, {**role, "content": ""} if role else {}, end.reason)
+        chunk = self._chunk(end.index, {}, end.reason)
         if closing:
             first = min(self._finished, key=lambda event: event.index)
             chunk["timings"] = timings(first.generation)
         return chunk
 
     def _progress(self, event: Progress) -> Json:
-        chunk = self._chunk(event.index, self._role(event.index))
+        chunk = self._chunk(event.index, {})
         chunk["prompt_progress"] = {
             "total": event.total,
             "cache": event.cached,

@@ -258,3 +258,27 @@ def test_slots_can_be_hidden() -> None:
         text = client.get("/metrics").text
         assert "pyinfer:" in text
         assert "vllm:" not in text
+
+
+def test_the_server_of_one_model_takes_any_name_and_its_own_options() -> None:
+    options = ("--no-prefill-assistant", "--cors-origins", "https://chat.example,localhost")
+    with (
+        running_server(*options, command="llama-server") as running,
+        httpx2.Client(base_url=running.url, timeout=300) as client,
+    ):
+        messages = [
+            {"role": "user", "content": "What is 12 + 30?"},
+            {"role": "assistant", "content": "12 + 30 = 4"},
+        ]
+        body = {"model": "davinci-002", "messages": messages, "temperature": 0}
+        answer = client.post("/v1/chat/completions", json=body).raise_for_status().json()
+        assert answer["model"] == "davinci-002"
+        assert answer["choices"][0]["message"]["reasoning_content"]  # a new turn
+        text = client.post("/completion", json={"model": "x", "prompt": "a", "n_predict": 1})
+        assert text.raise_for_status().json()["model"] == "demo"
+        for origin, status in (
+            ("https://chat.example", 200),
+            ("http://localhost:3000", 200),
+            ("https://evil.example", 403),
+        ):
+            assert client.get("/props", headers={"Origin": origin}).status_code == status
