@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from bench.shapes import SHAPES, Shape
 from pyinfer.convert.tokenizer_files import tokenizer_json
-from pyinfer.text.split_pattern import GGUF_SPLITS
+from pyinfer.text.split_pattern import GGUF_PRE
 
 GGUF_FORMATS = ("q4_0", "q8_0", "f16", "bf16", "f32")
 
@@ -171,7 +171,7 @@ class Vocabulary:
         """Return the object of ``tokenizer.json``."""
         pieces = {token: i for i, token in enumerate(self.tokens)}
         added = [{"id": i, **entry} for i, entry in self.added.items()]
-        return tokenizer_json(pieces, self.merges, added, GGUF_SPLITS["deepseek-r1-qwen"])
+        return tokenizer_json(pieces, self.merges, added, GGUF_PRE["deepseek-r1-qwen"])
 
 
 def write_gguf(path: Path, shape: str, fmt: str, vocabulary: Vocabulary, seed: int = 0) -> Path:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyinfer.convert.vocabulary_pairs import ADDED_TOKENS_KEY
-from pyinfer.text.gguf_tokenizer import read_gguf
-from pyinfer.text.split_pattern import GGUF_SPLITS
+from pyinfer.text.gguf_tokenizer import pre_tokenizer_of, read_gguf
+from pyinfer.text.split_pattern import PreTokenizer
 from pyinfer.text.vocabulary import AddedPiece, TokenizerParts
 
 _FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
@@ -29,9 +29,9 @@ def tokenizer_files(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """
     parts = read_gguf(metadata)
     added = _added(parts, metadata.get(ADDED_TOKENS_KEY))
-    pattern = GGUF_SPLITS[metadata["tokenizer.ggml.pre"]]
+    pre = pre_tokenizer_of(metadata)
     return {
-        "tokenizer.json": _tokenizer(parts, added, pattern),
+        "tokenizer.json": _tokenizer(parts, added, pre),
         "tokenizer_config.json": _config(parts, added, metadata),
     }
 
@@ -60,14 +60,16 @@ def _known_flags(text: object) -> dict[int, Mapping[str, Any]]:
     return {e["id"]: e for e in entries if isinstance(e, dict) and isinstance(e.get("id"), int)}
 
 
-def _tokenizer(parts: TokenizerParts, added: list[dict[str, Any]], pattern: str) -> dict[str, Any]:
+def _tokenizer(
+    parts: TokenizerParts, added: list[dict[str, Any]], pre: PreTokenizer
+) -> dict[str, Any]:
     names = {entry["content"] for entry in added}
     pieces = sorted(parts.vocabulary.pieces.items(), key=lambda item: item[1])
     return tokenizer_json(
         {piece: i for piece, i in pieces if piece not in names},
         [f"{left} {right}" for left, right in parts.vocabulary.merges],
         added,
-        pattern,
+        pre,
     )
 
 
@@ -75,9 +77,9 @@ def tokenizer_json(
     pieces: Mapping[str, int],
     merges: Sequence[str],
     added: Sequence[Mapping[str, Any]],
-    pattern: str,
+    pre: PreTokenizer,
 ) -> dict[str, Any]:
-    """Return the object of ``tokenizer.json`` of a byte-level BPE vocabulary as Qwen2 has it.
+    """Return the object of ``tokenizer.json`` of a byte-level BPE vocabulary.
 
     Parameters
     ----------
@@ -87,8 +89,7 @@ def tokenizer_json(
         ``"left right"``, the first binds most.
     added : Sequence of Mapping
         Added tokens with id, content and flags.
-    pattern : str
-        Regular expression that splits text into words.
+    pre : PreTokenizer
     """
     byte_level = {
         "type": "ByteLevel",
@@ -96,14 +97,13 @@ def tokenizer_json(
         "trim_offsets": False,
         "use_regex": False,
     }
-    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated"}
+    split = {"type": "Split", "pattern": {"Regex": pre.pattern}, "behavior": "Isolated"}
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": list(added),
-        # GGUF has no place for it; every published Qwen2 vocabulary normalizes so.
-        "normalizer": {"type": "NFC"},
+        "normalizer": {"type": pre.normalizer} if pre.normalizer else None,
         "pre_tokenizer": {
             "type": "Sequence",
             "pretokenizers": [{**split, "invert": False}, byte_level],
@@ -118,7 +118,7 @@ def tokenizer_json(
             "end_of_word_suffix": "",
             "fuse_unk": False,
             "byte_fallback": False,
-            "ignore_merges": False,
+            "ignore_merges": pre.ignore_merges,
             "vocab": dict(pieces),
             "merges": list(merges),
         },

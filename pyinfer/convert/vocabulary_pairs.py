@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tokenizers import models
 
 from pyinfer.checkpoint.gguf_header import ARRAY, BOOL, STRING, UINT32
 from pyinfer.checkpoint.json_file import read_json_object
@@ -14,8 +15,8 @@ from pyinfer.checkpoint.limits import MAX_INDEX_BYTES
 from pyinfer.convert.gguf_writer import Pair
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
 from pyinfer.text.folder_tokenizer import MAX_TOKENIZER_BYTES, read_folder
-from pyinfer.text.split_pattern import QWEN2_SPLIT
-from pyinfer.text.vocabulary import AddedPiece, TokenizerParts
+from pyinfer.text.split_pattern import GGUF_PRE, LLAMA3_SPLIT, QWEN2_SPLIT
+from pyinfer.text.vocabulary import AddedPiece, TokenizerParts, Vocabulary
 
 #: The added tokens with the flags that GGUF has no place for, as JSON; read by ``to_folder``.
 ADDED_TOKENS_KEY = "pyinfer.tokenizer.added_tokens"
@@ -43,16 +44,13 @@ def vocabulary_pairs(folder: Path, vocab_size: int) -> list[Pair]:
     """
     parts = read_folder(folder)
     vocabulary = parts.vocabulary
-    if vocabulary.ignore_merges:
-        raise ModelUnsupportedError("tokenizer.json: ignore_merges cannot be written to GGUF")
     if vocabulary.n_tokens > vocab_size:
         raise ModelFormatError(
             f"the tokenizer has {vocabulary.n_tokens} tokens, the embedding {vocab_size} rows",
             hint="tokenizer and weights belong to different models",
         )
-    _check_split(folder)
+    pre = _pre_tokenizer(folder, vocabulary)
     tokens, types = _tokens(parts, vocab_size)
-    pre = "deepseek-r1-qwen" if any(p.content == _R1_USER for p in vocabulary.added) else "qwen2"
     merges = [f"{left} {right}" for left, right in vocabulary.merges]
     pairs = [
         Pair("tokenizer.ggml.model", STRING, "gpt2"),
@@ -68,8 +66,36 @@ def vocabulary_pairs(folder: Path, vocab_size: int) -> list[Pair]:
     return pairs
 
 
-def _check_split(folder: Path) -> None:
-    """GGUF names the pattern that cuts text into words, so only a known one can be written."""
+def _pre_tokenizer(folder: Path, vocabulary: Vocabulary) -> str:
+    """GGUF names the rule that makes words and tokens, so only a known one can be written."""
+    pattern = _pattern(folder)
+    r1 = any(piece.content == _R1_USER for piece in vocabulary.added)
+    names = {QWEN2_SPLIT: "deepseek-r1-qwen" if r1 else "qwen2", LLAMA3_SPLIT: "llama-bpe"}
+    if pattern not in names:
+        raise ModelUnsupportedError(
+            "tokenizer.json: the pre-tokenizer is neither that of Qwen2 nor that of Llama 3, and "
+            "GGUF has no name for it"
+        )
+    pre = names[pattern]
+    if vocabulary.ignore_merges != GGUF_PRE[pre].ignore_merges:
+        _check_merges(vocabulary, pre)
+    return pre
+
+
+def _check_merges(vocabulary: Vocabulary, pre: str) -> None:
+    """Where merges lead to every token, it makes no difference whether they are ignored."""
+    model = models.BPE(vocabulary.pieces, vocabulary.merges)
+    for piece in vocabulary.pieces:
+        if len(model.tokenize(piece)) != 1:
+            raise ModelUnsupportedError(
+                f"tokenizer.json: ignore_merges is {str(vocabulary.ignore_merges).lower()}, and no "
+                f"merge leads to the token {piece[:80]!r}: readers of {pre!r} would treat it "
+                "otherwise"
+            )
+
+
+def _pattern(folder: Path) -> str | None:
+    """The pattern that cuts text into words, if nothing else does."""
     root = read_json_object(folder / "tokenizer.json", MAX_TOKENIZER_BYTES)
     found: list[str] = []
     pending: list[Any] = [root.get("pre_tokenizer")]
@@ -82,10 +108,7 @@ def _check_split(folder: Path) -> None:
             found.append((part.get("pattern") or {}).get("Regex", ""))
         elif part.get("type") == "Digits" or part.get("use_regex"):
             found.append(str(part.get("type")))
-    if found != [QWEN2_SPLIT]:
-        raise ModelUnsupportedError(
-            "tokenizer.json: the pre-tokenizer is not that of Qwen2, and GGUF has no name for it"
-        )
+    return found[0] if len(found) == 1 else None
 
 
 def _tokens(parts: TokenizerParts, vocab_size: int) -> tuple[list[str], list[int]]:

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer as Backend
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
 from pyinfer.text.end_tokens import END_NAMES, gguf_ends, gguf_id
 from pyinfer.text.folder_tokenizer import MAX_TEMPLATE_BYTES
-from pyinfer.text.split_pattern import GGUF_SPLITS
+from pyinfer.text.split_pattern import GGUF_PRE, PreTokenizer
 from pyinfer.text.vocabulary import (
     MAX_MERGES,
     MAX_TOKENS,
@@ -41,18 +41,18 @@ def read_gguf(metadata: Mapping[str, Any]) -> TokenizerParts:
     ModelFormatError
         A key is missing or wrong, or the vocabulary breaks a rule.
     """
-    pattern = _split_pattern(metadata)
-    vocabulary = _vocabulary(metadata)
+    pre = pre_tokenizer_of(metadata)
+    vocabulary = _vocabulary(metadata, pre.ignore_merges)
     backend = Backend(models.BPE())
     # Text is taken as it is: no Unicode normalization, as in every other reader of this format.
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(pattern), "isolated"),
+            pre_tokenizers.Split(Regex(pre.pattern), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     n_tokens = vocabulary.n_tokens
-    add_bos = metadata.get("tokenizer.ggml.add_bos_token", False)
+    add_bos = metadata.get("tokenizer.ggml.add_bos_token", pre.add_bos)
     if not isinstance(add_bos, bool):
         raise ModelFormatError("tokenizer.ggml.add_bos_token must be a boolean")
     bos_id = gguf_id(metadata, "bos_token_id", n_tokens)
@@ -75,7 +75,14 @@ def read_gguf(metadata: Mapping[str, Any]) -> TokenizerParts:
     )
 
 
-def _split_pattern(metadata: Mapping[str, Any]) -> str:
+def pre_tokenizer_of(metadata: Mapping[str, Any]) -> PreTokenizer:
+    """Return what cuts text into words.
+
+    Raises
+    ------
+    ModelFormatError, ModelUnsupportedError
+        As :func:`read_gguf`.
+    """
     model = metadata.get("tokenizer.ggml.model")
     if model is None:
         raise ModelFormatError("tokenizer.ggml.model is missing")
@@ -85,12 +92,12 @@ def _split_pattern(metadata: Mapping[str, Any]) -> str:
             hint="Supported: 'gpt2' (byte-level BPE)",
         )
     pre = metadata.get("tokenizer.ggml.pre")
-    if not isinstance(pre, str) or pre not in GGUF_SPLITS:
+    if not isinstance(pre, str) or pre not in GGUF_PRE:
         raise ModelUnsupportedError(
             f"tokenizer.ggml.pre {_shown(pre)} is not supported",
-            hint="Supported: " + ", ".join(sorted(GGUF_SPLITS)),
+            hint="Supported: " + ", ".join(sorted(GGUF_PRE)),
         )
-    return GGUF_SPLITS[pre]
+    return GGUF_PRE[pre]
 
 
 def _shown(value: object) -> str:
@@ -126,7 +133,7 @@ def _strings(metadata: Mapping[str, Any], key: str, limit: int) -> list[str]:
     return strings
 
 
-def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
+def _vocabulary(metadata: Mapping[str, Any], ignore_merges: bool) -> Vocabulary:
     tokens = _strings(metadata, "tokenizer.ggml.tokens", MAX_TOKENS)
     types = [int(kind) for kind in _integers(metadata, "tokenizer.ggml.token_type", MAX_TOKENS)]
     if len(types) != len(tokens):
@@ -159,9 +166,27 @@ def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
             raise ModelFormatError(
                 f"{where}: {token[:80]!r} appears twice, at {pieces[token]} and {number}"
             )
+    if ignore_merges:
+        _drop_last(pieces, added)
     return Vocabulary(
-        where=where, pieces=pieces, merges=merges, added=added, unused=frozenset(unused)
+        where=where,
+        pieces=pieces,
+        merges=merges,
+        added=added,
+        unused=frozenset(unused),
+        ignore_merges=ignore_merges,
     )
+
+
+def _drop_last(pieces: dict[str, int], added: list[AddedPiece]) -> None:
+    """Take added tokens out of the ordinary ones, whose names become tokens without merges.
+
+    Behind all ordinary tokens they get their ids by their order alone.
+    """
+    first = len(pieces) - len(added)
+    if [piece.id for piece in added] == list(range(first, len(pieces))):
+        for piece in added:
+            del pieces[piece.content]
 
 
 def _ends(metadata: Mapping[str, Any], vocabulary: Vocabulary) -> tuple[int, ...]:

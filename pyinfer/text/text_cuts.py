@@ -2,9 +2,10 @@
 
 Tokenizing takes some hundred bytes of memory per character, and one word is the least that can be
 tokenized by itself. Cutting needs to know the rule by which text becomes words: it is done for the
-Qwen2 pattern, after a letter that something else follows and after a digit. No alternative of the
-pattern goes on behind such a place, none looks across it, no added token contains it, and Unicode
-normalization does not reach over it since the next character is one that never combines.
+patterns of Qwen2 and Llama 3, after a letter that something else follows, and for Qwen2 after a
+digit, which is a word by itself there. No alternative of the patterns goes on behind such a place,
+none looks across it, no added token contains it, and Unicode normalization does not reach over it
+since the next character is one that never combines.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Literal, get_args
 
 from tokenizers import Tokenizer as Backend
 
-from pyinfer.text.split_pattern import QWEN2_SPLIT
+from pyinfer.text.split_pattern import LLAMA3_SPLIT, QWEN2_SPLIT
 from pyinfer.text.vocabulary import AddedPiece
 
 #: Characters of a piece, or more where the text has no place to cut.
@@ -41,7 +42,8 @@ Cut = re.Pattern[str]
 
 def find_cut(backend: Backend, added: Iterable[AddedPiece]) -> Cut | None:
     """What :func:`pieces` needs to know of a tokenizer; None if its texts cannot be cut."""
-    if not _splits_as_qwen2(backend):
+    pattern = _pattern(backend)
+    if pattern not in (QWEN2_SPLIT, LLAMA3_SPLIT):
         return None
     followers = set(_FOLLOWERS)
     for piece in added:
@@ -51,30 +53,34 @@ def find_cut(backend: Backend, added: Iterable[AddedPiece]) -> Cut | None:
         others: tuple[_Form, ...] = () if content.isascii() else get_args(_Form)
         for form in (content, *(unicodedata.normalize(f, content) for f in others)):
             followers.difference_update(_PAIR.findall(form))
-    return _cut(followers) if any(not char.isalpha() for char in followers) else None
+    if not any(not char.isalpha() for char in followers):
+        return None
+    return _cut(followers, after_digits=pattern == QWEN2_SPLIT)
 
 
-def _cut(followers: Iterable[str]) -> Cut:
+def _cut(followers: Iterable[str], after_digits: bool) -> Cut:
     escaped = {char: re.escape(char) for char in followers}
     after_letter = "".join(text for char, text in escaped.items() if not char.isalpha())
     after_digit = "".join(escaped.values())
-    return re.compile(rf"[{_LETTERS}](?=[{after_letter}])|[0-9](?=[{after_digit}])")
+    after = rf"|[0-9](?=[{after_digit}])" if after_digits else ""
+    return re.compile(rf"[{_LETTERS}](?=[{after_letter}]){after}")
 
 
-def _splits_as_qwen2(backend: Backend) -> bool:
+def _pattern(backend: Backend) -> str | None:
+    """The pattern of a byte-level tokenizer that splits by it and nothing else."""
     if backend.pre_tokenizer is None:
-        return False
+        return None
     rule = json.loads(backend.pre_tokenizer.__getstate__())
     parts = rule.get("pretokenizers", [])
     if [part.get("type") for part in parts] != ["Split", "ByteLevel"]:
-        return False
+        return None
     split, byte_level = parts
-    return (
-        split.get("pattern") == {"Regex": QWEN2_SPLIT}
-        and (split.get("behavior"), split.get("invert")) == ("Isolated", False)
+    plain = (
+        (split.get("behavior"), split.get("invert")) == ("Isolated", False)
         and not byte_level.get("use_regex", True)
         and not byte_level.get("add_prefix_space", True)
     )
+    return split.get("pattern", {}).get("Regex") if plain else None
 
 
 def pieces(text: str, cut: Cut | None, size: int = PIECE_CHARS) -> Iterator[str]:

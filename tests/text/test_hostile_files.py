@@ -228,7 +228,7 @@ BAD_GGUF: list[tuple[str, Change, type[PyinferError]]] = [
     ("model missing", lambda m: m.pop(T + "model"), ModelFormatError),
     ("sentencepiece", lambda m: m.update({T + "model": "llama"}), ModelUnsupportedError),
     ("pre missing", lambda m: m.pop(T + "pre"), ModelUnsupportedError),
-    ("pre unknown", lambda m: m.update({T + "pre": "llama-bpe"}), ModelUnsupportedError),
+    ("pre unknown", lambda m: m.update({T + "pre": "tekken"}), ModelUnsupportedError),
     ("pre a list", lambda m: m.update({T + "pre": ["qwen2"]}), ModelUnsupportedError),
     ("tokens missing", lambda m: m.pop(T + "tokens"), ModelFormatError),
     ("tokens a text", lambda m: m.update({T + "tokens": "abc"}), ModelFormatError),
