@@ -327,8 +327,9 @@ class LLM:
             stream=False,
             prompt_logits=True,
         )
-        handle = self._worker.submit(request)
+        # Before the request: without the memory there is none to be forgotten.
         out = np.empty((len(tokens), self.info.config.vocab_size), np.float32)
+        handle = self._worker.submit(request)
         try:
             while True:
                 event = handle.next()

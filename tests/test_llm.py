@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -232,3 +233,23 @@ def test_a_closed_model_says_so(script: Scripted) -> None:
     llm.close()
     with pytest.raises(EngineError, match="closed"):
         llm.generate("a")
+
+
+def test_logits_that_find_no_memory_leave_nothing_behind(
+    script: Scripted, llm: LLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any, **options: Any) -> Any:
+        raise MemoryError
+
+    waiting = threading.Event()
+
+    def before_step(spans: Any, flag: Any) -> None:
+        waiting.wait(60)
+
+    script.model.before_step = before_step  # a request that was submitted would not end by itself
+    with monkeypatch.context() as patch:
+        patch.setattr("pyinfer.llm.np.empty", full)
+        with pytest.raises(MemoryError):
+            llm.logits([1, 2, 3])
+    assert llm._worker.open_requests == 0
+    waiting.set()

@@ -87,6 +87,11 @@ def _add_load_options(load: argparse._ArgumentGroup) -> None:
     load.add_argument(
         "--body-memory", type=positive, metavar="MIB", help="of large request bodies at once; 256"
     )
+    load.add_argument(
+        "--share-prefix-cache",
+        action="store_true",
+        help="among API keys; by default each finds only what was computed for itself",
+    )
 
 
 def add_access_options(group: argparse._ArgumentGroup) -> None:
@@ -145,6 +150,7 @@ def run(options: argparse.Namespace) -> int:
         slots=options.slots,
         reasoning_field=options.reasoning_field,
         metrics=options.metrics_prefix,
+        share_prefix_cache=options.share_prefix_cache or None,
         body_memory=options.body_memory and options.body_memory << 20,
     )
 

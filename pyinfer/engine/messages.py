@@ -40,6 +40,8 @@ class Request:
         Deliver tokens as they come; otherwise all at once with the end.
     reuse_prefix : bool
         Look for the beginning of the prompt among earlier sequences.
+    cache_scope : str
+        Only sequences of the same scope share what is computed.
     prompt_logits : bool
         Deliver the logits of every prompt token as :class:`PromptLogits`.
     prompt_logprobs : int or None
@@ -66,6 +68,7 @@ class Request:
     context: int | None = None
     stream: bool = True
     reuse_prefix: bool = True
+    cache_scope: str = ""
     prompt_logits: bool = False
     prompt_logprobs: int | None = None
     embed: bool = False

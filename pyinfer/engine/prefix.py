@@ -3,6 +3,9 @@
 A block is identified by the blocks before it and its own 64 tokens, compared exactly, so a hit is
 never a guess. Its content does not depend on how it was computed, so a hit changes no result. The
 cache is one more holder of its blocks; a block that only the cache holds can be evicted.
+
+A hit is faster, and it is counted: who shares a cache with others can find out what they sent. So
+each scope of requests has a root of its own, and sees only what was computed for it.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from pyinfer.model.step import BLOCK_TOKENS
 Tokens = npt.NDArray[np.int32]
 
 _MOST_LOOKED_AT = 64
+_MOST_EMPTY_ROOTS = 1024
 
 
 @dataclass(slots=True)
@@ -29,7 +33,7 @@ class PrefixNode:
     Attributes
     ----------
     key : tuple of (int, bytes)
-        Number of the node before it (0 at the start of a sequence) and the tokens.
+        Number of the node before it (of the root at the start of a sequence) and the tokens.
     number : int
         Names this node in the keys of those after it; never used twice.
     block : int
@@ -58,6 +62,7 @@ class PrefixCache:
         self._nodes: OrderedDict[tuple[int, bytes], PrefixNode] = OrderedDict()
         # The nodes after each node, by its number.
         self._after: dict[int, dict[bytes, PrefixNode]] = {}
+        self._roots = {"": 0}
         self._last_number = 0
         self.queried_tokens = 0
         self.hit_tokens = 0
@@ -65,10 +70,22 @@ class PrefixCache:
     def __len__(self) -> int:
         return len(self._nodes)
 
-    def match(self, tokens: Tokens) -> list[PrefixNode]:
+    def root(self, scope: str) -> int:
+        """The number before the first block of every sequence of a scope."""
+        if scope not in self._roots:
+            self._forget_empty_roots()
+            self._last_number += 1
+            self._roots[scope] = self._last_number
+        return self._roots[scope]
+
+    def _forget_empty_roots(self) -> None:
+        if len(self._roots) > _MOST_EMPTY_ROOTS + len(self._after):
+            self._roots = {s: n for s, n in self._roots.items() if not s or n in self._after}
+
+    def match(self, tokens: Tokens, scope: str = "") -> list[PrefixNode]:
         """The longest run of cached blocks at the start of ``tokens``."""
         found: list[PrefixNode] = []
-        number = 0
+        number = self.root(scope)
         for start in range(0, len(tokens) - BLOCK_TOKENS + 1, BLOCK_TOKENS):
             node = self._nodes.get((number, tokens[start : start + BLOCK_TOKENS].tobytes()))
             if node is None:
@@ -78,11 +95,13 @@ class PrefixCache:
         self._touch(found[-1] if found else None)
         return found
 
-    def match_part(self, node: PrefixNode | None, tokens: Tokens) -> tuple[PrefixNode | None, int]:
+    def match_part(
+        self, node: PrefixNode | None, tokens: Tokens, scope: str = ""
+    ) -> tuple[PrefixNode | None, int]:
         """The block after ``node`` that begins most like ``tokens``, and how many are equal."""
         best, length = None, 0
         wanted = tokens[:BLOCK_TOKENS]
-        after = self._after.get(node.number if node else 0, {})
+        after = self._after.get(node.number if node else self.root(scope), {})
         # The latest ones, so that a beginning with very many continuations costs little.
         for content, candidate in islice(reversed(after.items()), _MOST_LOOKED_AT):
             held = np.frombuffer(content, np.int32)[: len(wanted)]
@@ -98,14 +117,19 @@ class PrefixCache:
         return self._nodes.get(node.key) is node
 
     def insert(
-        self, parent: PrefixNode | None, tokens: Tokens, table: BlockTable, index: int
+        self,
+        parent: PrefixNode | None,
+        tokens: Tokens,
+        table: BlockTable,
+        index: int,
+        scope: str = "",
     ) -> PrefixNode:
         """Keep block ``index`` of ``table``, which holds 64 ``tokens`` that come after ``parent``.
 
         If the same tokens are cached already, the table switches to the cached block and its own
         copy is given back.
         """
-        key = (parent.number if parent else 0, tokens.tobytes())
+        key = (parent.number if parent else self.root(scope), tokens.tobytes())
         node = self._nodes.get(key)
         if node is None:
             self._last_number += 1

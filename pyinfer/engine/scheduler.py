@@ -123,7 +123,9 @@ class Scheduler:
         while (sequence.n_registered + 1) * BLOCK_TOKENS <= sequence.n_computed:
             index = sequence.n_registered
             tokens = sequence.tokens[index * BLOCK_TOKENS : (index + 1) * BLOCK_TOKENS]
-            sequence.node = self.prefix.insert(sequence.node, tokens, sequence.table, index)
+            sequence.node = self.prefix.insert(
+                sequence.node, tokens, sequence.table, index, sequence.request.cache_scope
+            )
             sequence.n_registered += 1
 
     def _without_twins(self, prompts: list[Sequence]) -> list[Sequence]:
@@ -143,7 +145,8 @@ class Scheduler:
             if start == sequence.n_computed:
                 self._take_known(sequence)
                 start = sequence.n_computed
-            number = sequence.node.number if sequence.node else 0
+            scope = sequence.request.cache_scope
+            number = sequence.node.number if sequence.node else self.prefix.root(scope)
             block = (number, sequence.tokens[start : start + BLOCK_TOKENS].tobytes())
             if block not in blocks or start != sequence.n_computed:
                 chosen.append(sequence)
@@ -157,7 +160,8 @@ class Scheduler:
         """Adopt the cached blocks that continue a sequence; it stands at the end of a block."""
         # The last token is always computed: its logits are wanted.
         known = sequence.tokens[: sequence.n_tokens - 1]
-        nodes = self.prefix.match(known)[sequence.n_registered :]
+        scope = sequence.request.cache_scope
+        nodes = self.prefix.match(known, scope)[sequence.n_registered :]
         before = sequence.n_computed
         if nodes:
             sequence.table.truncate(before)
@@ -176,7 +180,8 @@ class Scheduler:
         A prompt that continues an earlier one diverges inside a block; this saves the tokens up to
         that point.
         """
-        source, equal = self.prefix.match_part(sequence.node, tokens)
+        scope = sequence.request.cache_scope
+        source, equal = self.prefix.match_part(sequence.node, tokens, scope)
         if source is None or equal < _SMALLEST_COPY:
             return
         if not self.pool.free:
@@ -255,7 +260,8 @@ class Scheduler:
         """Start a waiting sequence if its tokens fit beside what the running ones still need."""
         shares = self._shares(sequence)
         if self.running:
-            nodes = self.prefix.match(sequence.tokens[: sequence.n_tokens - 1]) if shares else []
+            known = sequence.tokens[: sequence.n_tokens - 1]
+            nodes = self.prefix.match(known, sequence.request.cache_scope) if shares else []
             references = self.pool.references
             idle = self.prefix.evictable() - sum(references(n.block) == 1 for n in nodes)
             promised = sum(

@@ -84,6 +84,7 @@ def prepare(
         context=whole,
         stream=spec.stream,
         reuse_prefix=spec.reuse_prefix,
+        cache_scope=spec.cache_scope,
         prompt_logprobs=spec.prompt_logprobs,
         priority=spec.priority,
         deadline_ns=_nanoseconds(spec.deadline_seconds),

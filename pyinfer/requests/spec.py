@@ -69,6 +69,8 @@ class GenerateSpec:
         too long, or the beginning of a raw prompt, instead of refusing it.
     reuse_prefix : bool
         Use the prefix cache.
+    cache_scope : str
+        Only requests of the same scope share the prefix cache.
     grammar : Grammar, optional
         What the content must look like.
     reasoning_budget : int, optional
@@ -118,6 +120,7 @@ class GenerateSpec:
     context: int | None = None
     truncate: bool = False
     reuse_prefix: bool = True
+    cache_scope: str = ""
     grammar: Grammar | None = None
     reasoning_budget: int | None = None
     loop_guard: bool = False

@@ -107,6 +107,7 @@ class EngineChild:
         """Load, then pass messages on until the server says that it is enough."""
         order = self._connection.recv()
         assert isinstance(order, LoadOrder)
+        threading.Thread(target=self._beat, name="pyinfer-heartbeat", daemon=True).start()
         try:
             self._load(order)
         except PyinferError as error:
@@ -119,7 +120,6 @@ class EngineChild:
             failure = f"loading the model failed: {type(error).__name__}: {error}"
             self._send(LoadFailed(EngineError(failure)))
             raise
-        threading.Thread(target=self._beat, name="pyinfer-heartbeat", daemon=True).start()
         worker = self._worker
         assert worker is not None
         while (message := self._connection.recv()) is not None:

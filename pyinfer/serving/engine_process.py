@@ -32,6 +32,11 @@ log = logging.getLogger("pyinfer.server")
 
 #: A process that says nothing for so long, or whose step lasts so long, is stuck.
 SILENCE_SECONDS = 10.0
+#: After so many looks without a sign of life, or in the same step, the process is ended and those
+#: who wait for it are told. Looks are counted, not seconds: a machine that was asleep is no reason.
+WATCH_SECONDS = 1.0
+SILENT_LOOKS = 60
+STUCK_LOOKS = 600
 _CLOSE_SECONDS = 10.0
 _LAST_WORDS_SECONDS = 1.0
 _MAX_LINE = 4096
@@ -81,12 +86,14 @@ class EngineProcess:
         self._last_id = 0
         self._heard = time.monotonic()
         self._step_seconds = 0.0
+        self._silent_looks = self._stuck_looks = 0
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
         self._outbox: SimpleQueue[Any] = SimpleQueue()
         self._inbox: list[Any] = []
         self._inbox_lock = threading.Lock()
         threading.Thread(target=self._run, name="pyinfer-engine-reader", daemon=True).start()
+        self._loop.call_later(WATCH_SECONDS, self._watch)
 
     @property
     def alive(self) -> bool:
@@ -135,6 +142,19 @@ class EngineProcess:
             await asyncio.wait_for(self.ended.wait(), _CLOSE_SECONDS)
         self.kill()
         await self.ended.wait()
+
+    def _watch(self) -> None:
+        """End a process that does not answer any more, so that nobody waits for ever."""
+        if self.ended.is_set():
+            return
+        self._silent_looks += 1
+        self._stuck_looks = self._stuck_looks + 1 if self._step_seconds > SILENCE_SECONDS else 0
+        # A process that starts says nothing until it has imported what it needs.
+        patience = SILENT_LOOKS if self.ready.done() else STUCK_LOOKS
+        if self._silent_looks > patience or self._stuck_looks > STUCK_LOOKS:
+            log.error("the engine process %d does not respond and is ended", self.pid)
+            self.kill()
+        self._loop.call_later(WATCH_SECONDS, self._watch)
 
     def kill(self) -> None:
         """End the process at once."""
@@ -209,6 +229,7 @@ class EngineProcess:
         with self._inbox_lock:
             messages, self._inbox = self._inbox, []
         self._heard = time.monotonic()
+        self._silent_looks = 0
         for message in messages:
             for part in message if isinstance(message, list) else (message,):
                 try:

@@ -21,6 +21,7 @@ from pyinfer.errors import ModelNotFoundError, PyinferError, UnavailableError
 from pyinfer.requests.prepare import Prepared, prepare
 from pyinfer.requests.spec import Embeddings, GenerateSpec, ServedModel, bad_value
 from pyinfer.serving.admission import Admission
+from pyinfer.serving.cache_scope import CACHE_SCOPE
 from pyinfer.serving.embeddings import embedding_requests, normalised, run_embeddings
 from pyinfer.serving.grammar_gate import GrammarGate
 from pyinfer.serving.jobs import Job, SharedJobs
@@ -176,6 +177,7 @@ class Service:
             params=spec.params.over(settings.sampling),
             reasoning_budget=settings.reasoning_budget if budget is None else budget,
             loop_guard=spec.loop_guard or settings.loop_guard,
+            cache_scope=spec.cache_scope or CACHE_SCOPE.get(),
             wall_seconds=settings.wall_seconds if spec.wall_seconds is None else spec.wall_seconds,
         )
 
@@ -254,6 +256,8 @@ class Service:
                 embedding_requests, served, inputs, ready.limits, truncate=truncate, context=context
             )
             requests = await self.threads.run(inputs, work)
+            for request in requests:
+                request.cache_scope = CACHE_SCOPE.get()
             places = await gate.enter(len(requests), self.settings.queue_timeout)
             self._waiting -= 1
             waiting = False

@@ -366,3 +366,27 @@ def test_time_runs_out_in_every_phase() -> None:
         collect(events, engine.step())
     assert end_of(events[3]).cause in ("limit", "eos")
     assert engine.scheduler.pool.free + engine.scheduler.prefix.evictable() == model.n_blocks
+
+
+def test_who_shares_no_scope_shares_no_cache() -> None:
+    """The count of cached tokens and the work say nothing of what other scopes sent."""
+    model = FakeModel()
+    engine = make_engine(model)
+    prompt = list(range(50)) * 6
+    cached = {}
+    for number, scope in enumerate(("a", "b", "", "a", "b")):
+        request = make_request(number, prompt, max_tokens=3)
+        request.cache_scope = scope
+        before = engine.counters.evaluated_tokens
+        events = run(engine, [request])[number]
+        assert answer(events) == expected(request, 9999)
+        cached.setdefault(scope, []).append(end_of(events).stats.cached_tokens)
+        evaluated = engine.counters.evaluated_tokens - before
+        assert evaluated == len(prompt) + 2 - cached[scope][-1]
+    assert [values[0] for values in cached.values()] == [0, 0, 0]
+    assert all(values[1] >= 256 for scope, values in cached.items() if scope)
+    # Also at the same moment.
+    twins = [make_request(10 + n, [7] * 300, max_tokens=1) for n in range(2)]
+    twins[1].cache_scope = "other"
+    events = run(engine, twins)
+    assert all(end_of(events[twin.request_id]).stats.cached_tokens == 0 for twin in twins)

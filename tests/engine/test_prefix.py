@@ -116,3 +116,33 @@ def test_the_block_that_begins_most_alike_is_found() -> None:
     cache.evict(8)
     assert not cache.holds(node)
     assert cache.match_part(base, wanted) == (None, 0)
+
+
+def test_scopes_find_only_their_own_blocks() -> None:
+    pool = BlockPool(16)
+    cache = PrefixCache(pool)
+    tables = {}
+    for scope in ("", "a", "b"):
+        tables[scope] = BlockTable(pool)
+        assert tables[scope].grow(128)
+        node = cache.insert(None, tokens(1), tables[scope], 0, scope)
+        cache.insert(node, tokens(2), tables[scope], 1, scope)
+    assert len({table.blocks[0] for table in tables.values()}) == 3
+    for scope, table in tables.items():
+        assert [node.block for node in cache.match(tokens(1, 2), scope)] == list(table.blocks)
+    assert cache.match(tokens(1, 2), "c") == []
+    part, equal = cache.match_part(None, tokens(1)[:40], "b")
+    assert (part and part.block, equal) == (tables["b"].blocks[0], 40)
+    assert cache.match_part(None, tokens(1)[:40], "c") == (None, 0)
+
+
+def test_scopes_without_blocks_are_forgotten() -> None:
+    pool = BlockPool(16)
+    cache = PrefixCache(pool)
+    table = BlockTable(pool)
+    assert table.grow(64)
+    cache.insert(None, tokens(1), table, 0, "kept")
+    for number in range(10_000):
+        cache.match(tokens(1), f"scope {number}")
+    assert len(cache._roots) < 3000
+    assert len(cache.match(tokens(1), "kept")) == 1

@@ -83,6 +83,51 @@ def test_a_stopped_process_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     run(work)
 
 
+def test_who_waits_for_a_stopped_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with running_service(parallel=2) as service:
+            await complete(service, ask())
+            async with await service.generate(endless()) as answer:
+                await first_piece(answer)
+                first = _pid(service)
+                os.kill(first, signal.SIGSTOP)
+                monkeypatch.setattr(engine_process, "WATCH_SECONDS", 0.01)
+                monkeypatch.setattr(engine_process, "SILENT_LOOKS", 20)
+                second = asyncio.create_task(complete(service, ask()))
+                with pytest.raises(EngineLostError, match="SIGKILL"):
+                    async for _ in answer:
+                        pass
+                monkeypatch.undo()
+            with contextlib.suppress(EngineLostError):
+                await second
+            assert (await complete(service, ask()))[0].reason == "stop"
+            assert _pid(service) != first
+            await until(lambda: not service.stats().running)
+            assert_nothing_left(service)
+
+    run(work)
+
+
+def test_a_process_stopped_while_it_loads_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_process, "WATCH_SECONDS", 0.01)
+
+    async def work() -> None:
+        async with running_service() as service:
+            loading = asyncio.create_task(service.load(""))
+            await until(lambda: service.models.loaded and service.models.loaded[0].process)
+            process = service.models.loaded[0].process
+            assert process is not None
+            await until(lambda: process.pid)
+            os.kill(process.pid, signal.SIGSTOP)
+            monkeypatch.setattr(engine_process, "STUCK_LOOKS", 20)
+            with pytest.raises(EngineLostError, match="SIGKILL"):
+                await loading
+            monkeypatch.undo()
+            await service.load("")
+
+    run(work)
+
+
 def test_the_process_ends_with_the_server_whatever_happens() -> None:
     program = """
 import asyncio, sys, time

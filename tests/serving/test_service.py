@@ -23,6 +23,7 @@ from pyinfer.errors import (
 )
 from pyinfer.requests.answer import Chunk, Finished, Progress
 from pyinfer.requests.spec import GenerateSpec
+from pyinfer.serving.cache_scope import CACHE_SCOPE
 from pyinfer.serving.service import Service
 from pyinfer.serving.state import RequestRecord
 
@@ -277,6 +278,30 @@ def test_deadline_ends_an_answer_like_a_limit() -> None:
             finished = await complete(service, endless(deadline_seconds=0.01))
             assert finished[0].reason == "length"
             assert finished[0].generation.cause == "deadline"
+
+    run(work)
+
+
+def test_what_one_scope_sent_is_nothing_to_another() -> None:
+    async def work() -> None:
+        async with running_service() as service:
+
+            async def cached(scope: str) -> tuple[int, int]:
+                CACHE_SCOPE.set(scope)
+                prompt = "a long beginning that others may have sent too " * 10
+                answer = (await complete(service, ask(prompt=prompt)))[0]
+                vectors = await service.embed("", [prompt])
+                assert vectors.prompt_tokens
+                return answer.generation.usage.cached_tokens, records[-1].cached_tokens
+
+            records: list[RequestRecord] = []
+            service.on_finish(records.append)
+            for scope in ("alice", "bob", ""):
+                first = await asyncio.create_task(cached(scope))
+                again = await asyncio.create_task(cached(scope))
+                assert first[0] == 0
+                assert first[1] > 0  # the embedding after the answer
+                assert again[0] > 0
 
     run(work)
 

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pyinfer.errors import AuthError, ForbiddenOriginError, PyinferError
 from pyinfer.server.http.errors import error_response
 from pyinfer.server.http.settings import HttpSettings, is_loopback
+from pyinfer.serving.cache_scope import CACHE_SCOPE
 
 #: Readable without a key: signs of life, the names of the models, the page and its files.
 PUBLIC_PATHS = frozenset(
@@ -57,6 +58,8 @@ class Security:
         self._names |= {name.lower().strip("[]") for name in settings.hosts}
         self._public_bind = not is_loopback(settings.host)
         self._keys = [_digest(key) for key in settings.api_keys]
+        # Who has one key among several is somebody else than who has another.
+        self._separate = len(self._keys) > 1 and not settings.share_prefix_cache
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, answer a preflight, or hand on."""
@@ -71,11 +74,15 @@ class Security:
                 if scope["method"] == "OPTIONS":
                     await _preflight(headers)(scope, receive, send)
                     return
-            self._check_key(headers, scope)
+            key = self._check_key(headers, scope)
         except PyinferError as error:
             await error_response(error, scope["path"])(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        token = CACHE_SCOPE.set(key if self._separate else "")
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            CACHE_SCOPE.reset(token)
 
     def _check_host(self, headers: Headers, version: str) -> None:
         hosts = headers.getlist("host")
@@ -127,9 +134,10 @@ class Security:
             for pattern in self._origins
         )
 
-    def _check_key(self, headers: Headers, scope: Scope) -> None:
+    def _check_key(self, headers: Headers, scope: Scope) -> str:
+        """What names the key of a request that has one; empty where none is asked for."""
         if not self._keys or _is_public(scope):
-            return
+            return ""
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         given = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         digest = _digest(given)
@@ -138,6 +146,7 @@ class Security:
             raise AuthError(
                 "invalid or missing API key", hint="send it as Authorization: Bearer KEY"
             )
+        return digest.hex()
 
 
 def _is_public(scope: Scope) -> bool:

@@ -54,6 +54,8 @@ class HttpSettings:
         Families of metrics that are shown: ``vllm``, ``llamacpp``, ``pyinfer``.
     body_memory : int
         Most bytes of large request bodies in memory at once; half of it for one address.
+    share_prefix_cache : bool
+        Requests with different keys find what others computed; by default each key has its own.
     slots : bool
         Show ``/slots``.
     reasoning_field : str
@@ -72,6 +74,7 @@ class HttpSettings:
     allow_unauthenticated: bool = False
     metrics: tuple[str, ...] = METRIC_FAMILIES
     body_memory: int = DEFAULT_BODY_MEMORY
+    share_prefix_cache: bool = False
     slots: bool = True
     reasoning_field: str = "reasoning_content"
     reasoning_format: str = "auto"

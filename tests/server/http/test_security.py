@@ -13,6 +13,7 @@ pytest.importorskip("fastapi")
 from pyinfer.errors import UsageError
 from pyinfer.server.http.security import Security
 from pyinfer.server.http.settings import HttpSettings, read_keys
+from pyinfer.serving.cache_scope import CACHE_SCOPE
 
 from ..asgi import Exchange, call, scope
 
@@ -307,3 +308,28 @@ def test_keys_come_from_options_and_a_file(tmp_path: Any) -> None:
         read_keys([], str(tmp_path / "none"))
     with pytest.raises(UsageError, match="empty"):
         read_keys(["a,"], None)
+
+
+@pytest.mark.parametrize(
+    ("keys", "share", "scopes"), [(2, False, 2), (2, True, 1), (1, False, 1), (0, False, 1)]
+)
+def test_each_of_several_keys_has_a_cache_of_its_own(keys: int, share: bool, scopes: int) -> None:
+    seen: list[str] = []
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        # As a route does: the work is a task of its own.
+        async def work() -> None:
+            seen.append(CACHE_SCOPE.get())
+
+        await asyncio.create_task(work())
+        await inner(scope, receive, send)
+
+    names = tuple(f"secret-{n}" for n in range(keys))
+    guarded = Security(noting, HttpSettings(api_keys=names, share_prefix_cache=share))
+    for _ in range(2):
+        for name in names or ("",):
+            asyncio.run(call(guarded, "POST", "/api/chat", [("X-Api-Key", name)]))
+    assert len(set(seen)) == scopes
+    assert seen[: len(seen) // 2] == seen[len(seen) // 2 :]
+    assert not any(name in place for name in names for place in seen)
+    assert CACHE_SCOPE.get() == ""
