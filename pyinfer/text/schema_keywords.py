@@ -56,6 +56,8 @@ def known_keywords(schema: dict[str, Any]) -> dict[str, Any]:
     if kind == "email" and _looks_around(schema):
         del result["format"]
         result["pattern"] = _EMAIL
+    if schema.get("nullable") is True:
+        _say_null(result)
     if "propertyNames" in schema:
         _say_names(result)
     branches = schema.get("anyOf")
@@ -64,6 +66,18 @@ def known_keywords(schema: dict[str, Any]) -> dict[str, Any]:
         usable = [branch for branch in branches if not _looks_around(branch)]
         result["anyOf"] = usable or branches
     return result
+
+
+def _say_null(schema: dict[str, Any]) -> None:
+    """Say by type and values what OpenAPI 3.0 says by ``nullable``."""
+    kinds = schema.get("type")
+    if isinstance(kinds, str | list):
+        listed = [kinds] if isinstance(kinds, str) else kinds
+        schema["type"] = listed if "null" in listed else [*listed, "null"]
+        values = schema.get("enum")
+        if isinstance(values, list) and None not in values:
+            schema["enum"] = [*values, None]
+        del schema["nullable"]
 
 
 def _say_names(schema: dict[str, Any]) -> None:

@@ -224,6 +224,11 @@ CASES: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
     "day": ({"type": "string", "format": "date"}, ["2024-02-29"], ["2023-02-29", "0000-01-01"]),
     "time": ({"type": "string", "format": "time"}, ["23:59:59Z"], ["23:59:60Z"]),
     "duration": ({"type": "string", "format": "duration"}, ["P1DT2H", "P3W"], ["P99999Y"]),
+    "nullable": (
+        {"type": "object", "properties": {"a": {"type": "integer", "nullable": True}}},
+        [{"a": 1}],
+        [],
+    ),
     "password": ({"type": "string", "format": "password"}, ["x"], []),
     "format and pattern": (
         {"type": "string", "format": "nanoid", "pattern": "^[a-z]{2}$"},
@@ -265,6 +270,13 @@ def test_what_is_listed_may_come_and_nothing_else(compiler: GrammarCompiler, nam
         validator.validate(value)  # by the letter
         assert not takes(compiler, schema, value), value
     assert json.dumps(schema) == before
+
+
+def test_nullable_of_openapi(compiler: GrammarCompiler) -> None:
+    """No validator of JSON Schema knows the word, so it is tried by itself."""
+    assert takes(compiler, CASES["nullable"][0], {"a": None})
+    assert takes(compiler, {"type": "string", "enum": ["x"], "nullable": True}, None)
+    assert not takes(compiler, {"type": "string", "enum": ["x"], "nullable": False}, None)
 
 
 def test_wrong_values_are_wrong_still(compiler: GrammarCompiler) -> None:

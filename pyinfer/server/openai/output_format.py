@@ -53,6 +53,8 @@ def _of_format(value: dict[str, Any], param: str) -> Grammar | None:
         return schema_grammar(schema, param)
     if kind != "json_schema":
         raise bad_value(f"{param}.type", f"{param}.type must be text, json_object or json_schema")
+    if value.get("json_schema") is None and value.get("schema") is not None:
+        return schema_grammar(value["schema"], f"{param}.schema")  # as llama-server writes it
     outer = value.get("json_schema")
     if not isinstance(outer, dict):
         raise bad_value(f"{param}.json_schema", f"{param}.json_schema must be an object")

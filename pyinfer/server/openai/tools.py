@@ -15,6 +15,8 @@ from pyinfer.requests.spec import bad_value
 
 _CHOICE = 'tool_choice must be like {"type": "function", "function": {"name": ..}}'
 _INPUT = "input"
+# Mistral and Anthropic say any for required, the latter in an object.
+_WORDS = {"none": "none", "auto": "auto", "required": "required", "any": "required"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,11 @@ def read_choice(choice: str | dict[str, Any] | None) -> Choice:
     """
     if choice is None:
         return Choice("auto")
+    word = choice if isinstance(choice, str) else choice.get("type")
+    if word in _WORDS:
+        return Choice(_WORDS[word])
     if isinstance(choice, str):
-        if choice not in ("none", "auto", "required"):
-            raise bad_value("tool_choice", "tool_choice must be none, auto, required or a tool")
-        return Choice(choice)
+        raise bad_value("tool_choice", "tool_choice must be none, auto, required or a tool")
     if choice.get("type") == "allowed_tools":
         return _allowed_tools(choice)
     name = _name(choice)

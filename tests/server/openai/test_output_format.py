@@ -34,6 +34,7 @@ def grammar_of(**fields: Any) -> Grammar | None:
             None,
             ("json_schema", json.dumps(SCHEMA)),
         ),
+        ({"type": "json_schema", "schema": SCHEMA}, None, ("json_schema", json.dumps(SCHEMA))),
         (None, {"json": SCHEMA}, ("json_schema", json.dumps(SCHEMA))),
         (None, {"json": json.dumps(SCHEMA)}, ("json_schema", json.dumps(SCHEMA))),
         (None, {"regex": "a+", "json": None}, ("regex", "a+")),
