@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +13,10 @@ from pyinfer.engine.messages import Request
 from pyinfer.engine.params import SamplingParams
 from pyinfer.requests.prompts import Prompt, build_prompt
 from pyinfer.requests.spec import GenerateSpec, TextModel
-from pyinfer.text.grammar_check import CHECKER, check_end
 from pyinfer.text.hooks import Rules
-from pyinfer.text.tools import ToolPlan, plan_tools
+
+if TYPE_CHECKING:
+    from pyinfer.text.tools import ToolPlan
 
 # Without a generation_config.json, models that reason are sampled as their authors recommend.
 _RECOMMENDED = ("temperature", "top_p", "top_k")
@@ -62,6 +64,8 @@ def prepare(
     plan = plan_of(model, spec)
     grammar = spec.grammar if plan is None else plan.grammar(spec.grammar)
     if grammar is not None:
+        from pyinfer.text.grammar_check import CHECKER, check_end
+
         check_end(model.text)
         if not grammar_checked:
             CHECKER.check(grammar)
@@ -104,6 +108,10 @@ def plan_of(model: TextModel, spec: GenerateSpec) -> ToolPlan | None:
     """What to do about the tools of a request; errors as :func:`prepare`."""
     if model.template is None or spec.messages is None:
         return None
+    if not spec.tools and spec.tool_choice in ("auto", "none"):
+        return None
+    from pyinfer.text.tools import plan_tools  # not needed for a first answer
+
     return plan_tools(
         spec.tools, spec.tool_choice, spec.parallel_tool_calls, model.template, model.text
     )

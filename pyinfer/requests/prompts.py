@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,9 @@ from pyinfer.text.chat_template import ChatPrompt, ChatTemplate
 from pyinfer.text.messages import begins_answer
 from pyinfer.text.reasoning import opens_reasoning
 from pyinfer.text.tokenizer import Tokenizer
-from pyinfer.text.tools import ToolPlan
+
+if TYPE_CHECKING:
+    from pyinfer.text.tools import ToolPlan
 
 _GUESSES = 4  # renderings of a chat that is cut before the search halves what is left
 

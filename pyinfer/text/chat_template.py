@@ -111,17 +111,6 @@ class ChatTemplate:
         """Return the prompt as text; for the arguments and errors see :meth:`prompt`."""
         return self.prompt(messages, add_generation_prompt, think, tools, variables).text
 
-    def encode_chat(
-        self,
-        messages: Iterable[Mapping[str, Any]],
-        add_generation_prompt: bool = True,
-        think: bool | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        variables: Mapping[str, bool] | None = None,
-    ) -> list[int]:
-        """Return the prompt as token ids; for the arguments and errors see :meth:`prompt`."""
-        return self.prompt(messages, add_generation_prompt, think, tools, variables).token_ids
-
     def prompt(
         self,
         messages: Iterable[Mapping[str, Any]],

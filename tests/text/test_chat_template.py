@@ -168,11 +168,11 @@ def test_no_template(write_folder: Any) -> None:
 
 def test_bos_exactly_once(mini: Tokenizer, r1_template: ChatTemplate) -> None:
     for messages in ([], user("q"), user(BOS), [{"role": "system", "content": BOS}, *user("q")]):
-        ids = r1_template.encode_chat(messages)
+        ids = r1_template.prompt(messages).token_ids
         assert ids[0] == mini.bos_id
         assert ids.count(mini.bos_id or 0) == 1
     twice = ChatTemplate(mini, "{{ bos_token }}" + CHATML)
-    assert twice.encode_chat(user("q")).count(mini.bos_id or 0) == 1
+    assert twice.prompt(user("q")).token_ids.count(mini.bos_id or 0) == 1
 
 
 def conversations(content: str) -> dict[str, list[dict[str, Any]]]:
@@ -196,7 +196,9 @@ def test_content_never_becomes_control_ids(mini: Tokenizer, source: str, role: s
     positions = ["{}", "{} b", "a {}", "a{}b", "{}{}"]
     if source != R1_SOURCE:
         positions = ["a {} b"]  # one process per rendering
-    neutral = [i for i in template.encode_chat(conversations("x")[role]) if i in mini.control_ids]
+    neutral = [
+        i for i in template.prompt(conversations("x")[role]).token_ids if i in mini.control_ids
+    ]
     for token in mini.added_tokens:
         if role == "assistant" and "think>" in token:
             continue  # reasoning of earlier answers is left out, see test_messages.py
@@ -238,7 +240,7 @@ def test_tokens_split_over_borders(mini: Tokenizer, cut: int, before: str, after
 )
 def test_random_content_never_becomes_control_ids(mini: Tokenizer, contents: list[str]) -> None:
     template = ChatTemplate(mini)
-    ids = template.encode_chat([m for text in contents for m in user(text)])
+    ids = template.prompt([m for text in contents for m in user(text)]).token_ids
     expected = [mini.bos_id, *[mini.added_tokens[USER]] * len(contents)]
     expected += [mini.added_tokens[ASSISTANT], mini.added_tokens["<think>"]]
     assert [i for i in ids if i in mini.control_ids] == expected

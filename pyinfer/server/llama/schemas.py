@@ -112,17 +112,4 @@ class EmbeddingBody(Body):
     model: str = ""
 
 
-class SlotFile(Body):
-    """``POST /slots/{id}?action=save|restore``."""
-
-    filename: str
-
-
-class Adapter(Body):
-    """One entry of ``POST /lora-adapters``."""
-
-    id: int
-    scale: Number
-
-
 SlotAction = Literal["save", "restore", "erase"]
