@@ -20,7 +20,7 @@ from pyinfer.text.sandbox.pool import LimitError, Limits, SandboxPool
 from pyinfer.text.tokenizer import Tokenizer
 
 #: A schema of 1,000 properties takes 0.15 s; the walk over the compiled grammar at most 0.6 s more.
-LIMITS = Limits(cpu_seconds=2, memory_bytes=128 << 20, wall_seconds=30.0)
+LIMITS = Limits(cpu_seconds=2, memory_bytes=128 << 20, wall_seconds=60.0)
 PLACES, QUEUE = 2, 32
 #: Memory for what is known about earlier grammars.
 MAX_VERDICT_BYTES = 1 << 20
