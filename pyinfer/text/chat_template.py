@@ -90,6 +90,7 @@ class ChatTemplate:
         self._eos = tokenizer.token_text(next(iter(tokenizer.eos_ids), None))
         self._r1_thinks = recognise_r1(source)
         self._object_arguments = re.search(r"arguments\s*\|\s*tojson", source) is not None
+        self._fails_for_none = False
         #: Whether the template writes descriptions of tools into the prompt.
         self.describes_tools = not self.built_in and re.search(r"\btools\b", source) is not None
         #: Whether the model reasons between ``<think>`` and ``</think>``.
@@ -220,9 +221,30 @@ class ChatTemplate:
             context = self._context(normal, add_generation_prompt, think, tools, variables)
             for name in ("messages", "tools"):
                 context[name] = guard.protect(context[name])
-            text = render_sandboxed(self.source, context)
+            text = self._run(context)
         if add_generation_prompt and self.reasons:
             text = _complete(text, think is not False)
+        return text
+
+    def _run(self, context: dict[str, Any]) -> str:
+        """Run the template. Beside tool calls some expect no content as None, some as ``""``, and
+        fail for the other (R1's first templates and that of R1-0528); None is tried first.
+        """
+        empty = [message for message in context["messages"] if message["content"] is None]
+        if empty and not self._fails_for_none:
+            try:
+                return render_sandboxed(self.source, context)
+            except RequestError as error:
+                first = error
+        for message in empty:
+            message["content"] = ""
+        try:
+            text = render_sandboxed(self.source, context)
+        except RequestError:
+            if empty and not self._fails_for_none:
+                raise first from None
+            raise
+        self._fails_for_none = self._fails_for_none or bool(empty)
         return text
 
     def _context(

@@ -20,6 +20,10 @@ from pyinfer.text.tokenizer import Tokenizer
 R1_SOURCE = (Path(__file__).parent / "golden" / "r1_chat_template.jinja").read_text("utf-8")
 # The first published form opens the assistant's turn only.
 R1_FIRST_FORM = R1_SOURCE.replace("<｜Assistant｜><think>\\n'}}", "<｜Assistant｜>'}}")
+# Of DeepSeek-R1-0528-Qwen3-8B.
+R1_0528 = (Path(__file__).parent / "golden" / "r1_0528_qwen3_chat_template.jinja").read_text(
+    "utf-8"
+)
 BOS, USER, ASSISTANT = "<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"
 END = "<｜end▁of▁sentence｜>"
 EMPTY = "<think>\n\n</think>\n\n"
@@ -85,6 +89,59 @@ def test_built_in_format_equals_the_template(
     if add and not expected.endswith("<think>\n"):
         expected += "<think>\n"
     assert template.render(messages, add) == expected
+
+
+@given(messages=st.lists(message, max_size=5), add=st.booleans())
+def test_the_template_of_r1_0528_runs_as_it_is(
+    mini: Tokenizer, messages: list[dict[str, Any]], add: bool
+) -> None:
+    template = ChatTemplate(mini, R1_0528)
+    assert not template.built_in
+    assert template.reasons
+    normal = normalize_messages(messages)
+    for one in normal:
+        # The template fails for None; and a leading line break of an answer is dropped.
+        one["content"] = (one["content"] or "").lstrip("\n" if one["role"] == "assistant" else "")
+    expected = jinja_render(R1_0528, normal, add)
+    if add and not expected.endswith("<think>\n"):
+        expected += "\n" if expected.endswith("<think>") else "<think>\n"
+    assert template.render(messages, add) == expected
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_tools_and_history_of_r1_0528(mini: Tokenizer, content: str | None) -> None:
+    function = {"name": "weather", "arguments": '{"city": "Köln"}'}
+    call = {"type": "function", "function": function}
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        *user("Weather?"),
+        {"role": "assistant", "content": content, "tool_calls": [call, call]},
+        {"role": "tool", "content": "12 C"},
+        {"role": "tool", "content": "13 C"},
+    ]
+    template = ChatTemplate(mini, R1_0528)
+    written = (
+        "<｜tool▁call▁begin｜>function<｜tool▁sep｜>weather\n```json\n"
+        '{"city": "Köln"}\n```<｜tool▁call▁end｜>'
+    )
+    text = (
+        f"{BOS}Be brief.{USER}Weather?{ASSISTANT}<｜tool▁calls▁begin｜>{written}\n{written}"
+        f"<｜tool▁calls▁end｜>{END}<｜tool▁outputs▁begin｜><｜tool▁output▁begin｜>12 C"
+        "<｜tool▁output▁end｜>\n<｜tool▁output▁begin｜>13 C<｜tool▁output▁end｜>"
+        "<｜tool▁outputs▁end｜>"
+    )
+    for _ in range(2):  # the second time without trying None first
+        assert template.render(messages) == text + "<think>\n"
+    messages += [{"role": "assistant", "content": "<think>so</think>12 and 13"}, *user("Sure?")]
+    assert template.render(messages) == f"{text}12 and 13{END}{USER}Sure?{ASSISTANT}<think>\n"
+
+
+def test_a_refusal_is_told_as_it_came_first(mini: Tokenizer) -> None:
+    source = "{{ raise_exception(messages[0].content is none) }}"
+    call = {"type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = [{"role": "assistant", "content": None, "tool_calls": [call]}]
+    with pytest.raises(RequestError, match="True"):
+        ChatTemplate(mini, source).render(messages)
 
 
 def test_published_conversations(test_data: Path, r1: Tokenizer, r1_gguf: Tokenizer) -> None:
