@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfer.errors import InvalidNameError, ModelNotFoundError, ModelUnsupportedError
+from pyinfer.store.folders import children, files_below
 from pyinfer.store.names import DEFAULT_REVISION, HubReference, parse_hub_reference
 from pyinfer.store.places import hub_cache_root
 from pyinfer.store.selection import Selection, select_files
@@ -67,7 +68,9 @@ def find_cached(reference: HubReference, root: Path | None = None) -> CachedMode
 def cached_models(root: Path | None = None) -> Iterator[CachedModel]:
     """Every complete model of the cache, at the main revision."""
     root = hub_cache_root() if root is None else root
-    for repo in sorted(root.glob("models--*--*")):
+    for repo in children(root):
+        if not repo.name.startswith("models--") or repo.name.count("--") < 2:
+            continue
         try:
             reference = parse_hub_reference("hf:" + "/".join(repo.name.split("--")[1:3]))
         except InvalidNameError:
@@ -108,9 +111,8 @@ def _snapshot(repo: Path, revision: str) -> Path | None:
 
 def _names(snapshot: Path) -> list[str]:
     names = []
-    for path in snapshot.rglob("*"):
-        if path.is_file():  # a link to a blob that is not there is none
-            names.append(path.relative_to(snapshot).as_posix())
+    for path in files_below(snapshot):  # a link to a blob that is not there is none
+        names.append(path.relative_to(snapshot).as_posix())
         if len(names) >= MAX_FILES:
             break
     return names

@@ -33,6 +33,7 @@ from pyinfer.store.durable import (
     temporary_name,
     write_file,
 )
+from pyinfer.store.folders import children, paths_at
 from pyinfer.store.locks import locked, try_lock
 from pyinfer.store.manifest import MAX_MANIFEST_BYTES, Manifest, StoredFile, parse_manifest
 from pyinfer.store.names import DEFAULT_TAG, ModelName, parse_name
@@ -42,6 +43,12 @@ MAX_ENTRIES = 65_536
 STALE_SECONDS = 14 * 86_400
 UPLOAD_SECONDS = 3_600
 _UPLOAD = "uploaded-"
+# Others may remove, add and clean up between any two steps; each try starts from a fresh listing.
+_TRIES = 5
+
+
+class _RemovedError(ModelNotFoundError):
+    """Another process removed the model a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +107,8 @@ class Store:
 
     def entries(self) -> Iterator[tuple[ModelName, Path]]:
         """Names and manifest files, without opening them; foreign files are passed over."""
-        paths = itertools.islice(self._manifests.glob("*/*/*/*.json"), MAX_ENTRIES)
-        for path in sorted(paths):
+        found = (path for path in paths_at(self._manifests, 4) if path.suffix == ".json")
+        for path in itertools.islice(found, MAX_ENTRIES):
             parts = path.relative_to(self._manifests).with_suffix("").parts
             with contextlib.suppress(InvalidNameError):
                 yield parse_name("/".join(parts[:3]) + ":" + path.name[: -len(".json")]), path
@@ -126,6 +133,30 @@ class Store:
         ModelFormatError, StoreIOError
             Its manifest is damaged or cannot be read.
         """
+        for _ in range(_TRIES):
+            try:
+                return self._find(name)
+            except _RemovedError:
+                continue  # between the listing and the reading
+        return None
+
+    def locate(self, name: ModelName) -> tuple[StoredModel, Path] | None:
+        """As :meth:`find`, with what the loader opens (:meth:`path_of`).
+
+        A model that is removed or replaced at the same time is not there, or is the new one.
+        """
+        for _ in range(_TRIES):
+            model = self.find(name)
+            if model is None:
+                return None
+            try:
+                return model, self.path_of(model)
+            except (ModelFormatError, StoreIOError):
+                if self.find(model.name) == model:
+                    raise  # damaged
+        return None
+
+    def _find(self, name: ModelName) -> StoredModel | None:
         same = {n.tag.lower(): (n, path) for n, path in self.entries() if n.key == name.key}
         if name.tag:
             entry = same.get(name.tag.lower())
@@ -137,12 +168,13 @@ class Store:
         return None if entry is None else self._read(*entry)
 
     def _read(self, name: ModelName, path: Path) -> StoredModel:
-        file = SourceFile(path)
+        try:
+            file = SourceFile(path)
+        except ModelNotFoundError:
+            raise _RemovedError(f"{name} was removed from the store") from None
         try:
             data = file.read(0, min(file.size, MAX_MANIFEST_BYTES + 1))
-            modified = path.stat().st_mtime
-        except FileNotFoundError:
-            raise ModelNotFoundError(f"{name} was removed") from None
+            modified = os.fstat(file.fileno()).st_mtime
         finally:
             file.close()
         return StoredModel(name, parse_manifest(bytes(data), f"manifest of {name}"), modified)
@@ -183,21 +215,29 @@ class Store:
 
     def _snapshot(self, manifest: Manifest) -> Path:
         folder = self._snapshots / manifest.identity
-        if all(self._links_to_blob(folder / file.name, file) for file in manifest.files):
-            return folder
         with storage_errors("the store"):
-            make_folder(self._snapshots)
-            temporary = temporary_name(self._snapshots)
-            temporary.mkdir()
-            for file in manifest.files:
-                (temporary / file.name).symlink_to(self._link_target(file))
-            sync_folder(temporary)
-            if folder.is_symlink() or folder.exists():
-                # Damaged by hand, or another process was faster.
-                folder.rename(temporary_name(self._snapshots))
-            with contextlib.suppress(FileExistsError, OSError):
-                publish(temporary, folder)
+            for last in (*[False] * (_TRIES - 1), True):
+                if all(self._links_to_blob(folder / file.name, file) for file in manifest.files):
+                    break
+                try:
+                    self._link(folder, manifest)
+                except FileNotFoundError:  # the clean-up of another process took it away
+                    if last:
+                        raise
         return folder
+
+    def _link(self, folder: Path, manifest: Manifest) -> None:
+        make_folder(self._snapshots)
+        temporary = temporary_name(self._snapshots)
+        temporary.mkdir()
+        for file in manifest.files:
+            (temporary / file.name).symlink_to(self._link_target(file))
+        sync_folder(temporary)
+        if folder.is_symlink() or folder.exists():
+            # Damaged by hand, or another process was faster.
+            folder.rename(temporary_name(self._snapshots))
+        with contextlib.suppress(FileExistsError, OSError):
+            publish(temporary, folder)
 
     def _link_target(self, file: StoredFile) -> Path:
         return Path("..") / ".." / "blobs" / self.blob(file.digest).name
@@ -238,8 +278,14 @@ class Store:
         self._snapshot(manifest)
         path = self._manifest_path(name)
         with storage_errors(f"the manifest of {name}"):
-            make_folder(path.parent)
-            write_file(path, manifest.to_bytes())
+            for last in (*[False] * (_TRIES - 1), True):
+                try:
+                    make_folder(path.parent)
+                    write_file(path, manifest.to_bytes())
+                    break
+                except FileNotFoundError:  # another process removed the empty folder
+                    if last:
+                        raise
         return StoredModel(name, manifest, time.time())
 
     def _manifest_path(self, name: ModelName) -> Path:
@@ -296,7 +342,8 @@ class Store:
         path = self._manifest_path(model.name)
         with storage_errors(f"the manifest of {name}"):
             path.unlink(missing_ok=True)
-            sync_folder(path.parent)
+            with contextlib.suppress(FileNotFoundError):  # whoever else removes a model
+                sync_folder(path.parent)
         with contextlib.suppress(OSError):
             for folder in list(path.parents)[:3]:
                 folder.rmdir()
@@ -325,27 +372,30 @@ class Store:
                 return 0  # what a damaged manifest needs is not known
             needed |= {self.blob(file.digest).name for file in manifest.files}
             snapshots.add(manifest.identity)
-        for folder in _children(self._snapshots):
+        for folder in children(self._snapshots):
             if folder.name not in snapshots and not self._drop_snapshot(folder):
-                needed |= {link.readlink().name for link in folder.iterdir() if link.is_symlink()}
+                for link in children(folder):
+                    with contextlib.suppress(OSError):
+                        needed.add(link.readlink().name)
         needed |= self._uploads()
         freed = 0
-        for blob in _children(self.blobs):
+        for blob in children(self.blobs):
             if blob.name not in needed:
                 freed += _delete(blob)
-        for left in _children(self.partial):
+        for left in children(self.partial):
             with contextlib.suppress(OSError):
                 if time.time() - left.lstat().st_mtime > STALE_SECONDS:
                     freed += _delete(left)
         for folder in {path.parent for _, path in self.entries()}:
-            for left in folder.glob(f"{TEMPORARY}*"):
-                _delete(left)
+            for left in children(folder):
+                if left.name.startswith(TEMPORARY):
+                    _delete(left)
         return freed
 
     def _uploads(self) -> set[str]:
         """Names of the blobs that were uploaded lately."""
         names = set()
-        for mark in _children(self.partial):
+        for mark in children(self.partial):
             with contextlib.suppress(OSError):
                 if mark.name.startswith(_UPLOAD):
                     if time.time() - mark.lstat().st_mtime < UPLOAD_SECONDS:
@@ -367,13 +417,6 @@ class Store:
             return True
         finally:
             os.close(fd)
-
-
-def _children(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
 
 
 def _delete(path: Path) -> int:

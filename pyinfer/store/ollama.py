@@ -27,9 +27,11 @@ from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.errors import (
     InvalidNameError,
     ModelFormatError,
+    ModelNotFoundError,
     ModelUnsupportedError,
     PyinferError,
 )
+from pyinfer.store.folders import paths_at
 from pyinfer.store.go_template import is_jinja
 from pyinfer.store.manifest import MAX_FILE_BYTES, MAX_MANIFEST_BYTES, check_digest
 from pyinfer.store.model_settings import ModelSettings, parse_messages
@@ -177,11 +179,7 @@ def ollama_models(roots: list[Path] | None = None) -> list[OllamaModel]:
 
 def _entries(root: Path) -> Iterator[tuple[ModelName, Path]]:
     manifests = root / "manifests"
-    try:
-        paths = sorted(itertools.islice(manifests.glob("*/*/*/*"), MAX_ENTRIES))
-    except OSError:  # a store of somebody else
-        return
-    for path in paths:
+    for path in itertools.islice(paths_at(manifests, 4), MAX_ENTRIES):
         host, namespace, model, tag = path.relative_to(manifests).parts
         if host == REGISTRY:
             host = LOCAL_HOST
@@ -202,12 +200,16 @@ def _read_model(root: Path, name: ModelName, path: Path) -> OllamaModel:
     unsupported = [_UNSUPPORTED[x.media_type] for x in layers if x.media_type in _UNSUPPORTED]
     if len(models) != 1:
         raise ModelUnsupportedError(f"{where}: {len(models)} model layers, expected one GGUF file")
+    try:
+        modified = path.stat().st_mtime
+    except OSError:
+        raise ModelNotFoundError(f"{name} was removed from the Ollama store") from None
     return OllamaModel(
         name,
         models[0],
         layers,
         sum(layer.size for layer in layers),
-        path.stat().st_mtime,
+        modified,
         hashlib.sha256(data).hexdigest(),
         tuple(dict.fromkeys(unsupported)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -190,7 +191,7 @@ def _check_space(store: Store, entries: list[HubFile]) -> None:
         if not store.has_blob(f"sha256:{entry.sha256}", entry.size):
             missing += entry.size
             data = store.partial / f"sha256-{entry.sha256}.data"
-            if data.exists():
+            with contextlib.suppress(OSError):  # not begun, or cleaned up
                 missing -= min(entry.size, data.stat().st_size)
     with storage_errors("the store"):
         free = shutil.disk_usage(store.root).free

@@ -147,12 +147,13 @@ def _by_name(text: str) -> ResolvedModel | None:
     name = parse_name(text)
     for candidate in _readings(name):
         store = Store()
-        stored = store.find(candidate)
-        if stored is not None:
+        found = store.locate(candidate)
+        if found is not None:
+            stored, path = found
             manifest = stored.manifest
             return ResolvedModel(
                 str(stored.name),
-                store.path_of(stored),
+                path,
                 "store",
                 manifest.settings,
                 manifest.digest,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pyinfer.errors import ModelFormatError, ModelNotFoundError, StoreIOError
 from pyinfer.store.durable import temporary_name
-from pyinfer.store.local import STALE_SECONDS, Store
+from pyinfer.store.local import STALE_SECONDS, Store, StoredModel
 from pyinfer.store.manifest import Manifest, StoredFile
-from pyinfer.store.names import parse_name
+from pyinfer.store.names import ModelName, parse_name
 
 from .stores import add_model, digest_of, put_blob
 
@@ -179,3 +184,77 @@ def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreIOError):
         Store(tmp_path / "file" / "models").prepare()
+
+
+def test_a_model_that_disappears_between_the_listing_and_the_reading(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_model(store, "one", {"a.gguf": b"GGUF1"})
+    read = Store._read
+
+    def late(self: Store, name: ModelName, path: Path) -> StoredModel:
+        shutil.rmtree(store.root / "manifests" / "local", ignore_errors=True)
+        return read(self, name, path)
+
+    monkeypatch.setattr(Store, "_read", late)
+    assert store.find(parse_name("one")) is None
+    assert store.locate(parse_name("one")) is None
+    assert store.models() == []
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_folders_that_disappear_while_they_are_listed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, depth: int
+) -> None:
+    add_model(store, "one", {"a.gguf": b"GGUF1"})
+    add_model(store, "two", {"a.gguf": b"GGUF1"})
+    manifests, scan = store.root / "manifests", os.scandir
+
+    def late(folder: Any) -> Iterator[os.DirEntry[str]]:
+        within = isinstance(folder, Path) and folder.is_relative_to(manifests)
+        if within and len(folder.relative_to(manifests).parts) == depth - 1:
+            shutil.rmtree(folder, ignore_errors=True)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert list(store.entries()) == []
+    assert store.models() == []
+    assert store.find(parse_name("one")) is None
+
+
+def test_a_blob_removed_with_its_model_is_no_damage(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = add_model(store, "one", {"a.gguf": b"GGUF1"})
+    check = Store.check_files
+
+    def late(self: Store, name: ModelName, manifest: Manifest) -> None:
+        store.remove(parse_name("one"))
+        check(self, name, manifest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "check_files", late)
+        assert store.locate(parse_name("one")) is None
+    add_model(store, "one", {"a.gguf": b"GGUF1"})
+    store.blob(manifest.files[0].digest).unlink()
+    with pytest.raises(ModelFormatError, match="missing or was changed"):
+        store.locate(parse_name("one"))
+
+
+def test_many_who_list_add_and_remove_at_once(store: Store) -> None:
+    """Whatever comes in between: a model, none, or a typed error."""
+    add_model(store, "kept", {"a.gguf": b"GGUF1"})
+
+    def work(number: int) -> None:
+        name = parse_name(f"m{number % 2}")
+        for _ in range(25):
+            with contextlib.suppress(ModelNotFoundError):
+                store.copy(parse_name("kept"), name)
+                store.remove(name)
+            store.locate(name)
+            assert [m.name.name for m in store.models()].count("kept") == 1
+            assert store.locate(parse_name("kept")) is not None
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(work, number) for number in range(6)]:
+            done.result()
