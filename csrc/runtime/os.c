@@ -104,11 +104,16 @@ void *pi_memory_map_file(int32_t fd, uint64_t offset, size_t bytes) {
         return NULL;
     }
     madvise(memory, bytes, MADV_HUGEPAGE);
+    if (!pi_os_guard(memory, bytes)) {
+        pi_memory_unmap(memory, bytes);
+        return NULL;
+    }
     return memory;
 }
 
 void pi_memory_unmap(void *memory, size_t bytes) {
     if (memory != NULL) {
+        pi_os_unguard(memory);
         munmap(memory, pi_round_up(bytes, HUGE_PAGE));
     }
 }

@@ -12,6 +12,10 @@ void pi_os_wake_all(_Atomic uint32_t *word);
 void pi_os_yield(void);
 uint64_t pi_os_now_ns(void);
 int64_t pi_os_process_id(void);
+/* Keeps the process alive if a mapped file is cut short; see bus_guard.c. False if that is not
+ * possible. */
+bool pi_os_guard(void *memory, size_t bytes);
+void pi_os_unguard(void *memory);
 
 PI_INLINE void pi_os_relax(void) {
 #if defined(__x86_64__)

@@ -23,6 +23,7 @@ cdef extern from "pyinfer/runtime.h" nogil:
                               double *operations_per_second)
     void *pi_memory_map(size_t bytes)
     void *pi_memory_map_file(int32_t fd, uint64_t offset, size_t bytes)
+    bint pi_memory_lost(const void *memory)
     void pi_memory_unmap(void *memory, size_t bytes)
     size_t pi_cpu_count()
 

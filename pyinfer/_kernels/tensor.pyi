@@ -37,6 +37,10 @@ class Arena:
         descriptor may be closed afterwards. ``InsufficientMemoryError`` if the system refuses.
         """
 
+    @property
+    def lost(self) -> bool:
+        """Whether the mapped file was cut short: what is not there any more reads as zeros."""
+
     def view(self) -> Any:
         """All bytes, uint8 (nbytes,); a view that keeps the arena."""
 

@@ -66,6 +66,10 @@ cdef class Arena:
         PyBuffer_FillInfo(
             buffer, self, self.base, <Py_ssize_t>self.nbytes, not self.writable, flags)
 
+    @property
+    def lost(self):
+        return bool(r.pi_memory_lost(self.base))
+
     def view(self):
         return memoryview(self)
 

@@ -197,6 +197,10 @@ def _load_packed(
     if progress is not None:
         progress(nbytes, nbytes)
     model = Model(config, weights, runtime, limits)
+    if reader.arena.lost:  # cut short meanwhile
+        model.close()
+        return None
+    model.check_weights = reader.check
     notes = (*packed.notes, f"packed cache: mapped from {file.path}")
     report = _report(model, packed.formats, nbytes, choice.reason, notes)
     return LoadedModel(model, config, packed.generation, packed.formats, nbytes, report)

@@ -91,6 +91,9 @@ class PackedCache:
             yield None
             return
         try:
+            if not _is_own(file):
+                yield None
+                return
             try:
                 found = (file, *read_description(file, key))
             except PackedFileError:
@@ -163,6 +166,12 @@ class PackedCache:
 
     def _path(self, key: str) -> Path:
         return self.folder / (key + SUFFIX)
+
+
+def _is_own(file: SourceFile) -> bool:
+    """Whether nobody else may write the file: it is mapped, and must stay as it is."""
+    status = os.fstat(file.fileno())
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 def _is_writer(fd: int, path: Path) -> bool:

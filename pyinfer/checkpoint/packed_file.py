@@ -182,6 +182,7 @@ class PackedReader:
             raise PackedFileError(str(error)) from error
         if _digest(runtime, self.arena.view(), tail) != sums:
             raise PackedFileError("the weights are damaged")
+        self._name = file.name
         self._shapes = model.shapes()
         self._formats = iter(model.formats.items())
         self._vectors: dict[str, Vector] = {}
@@ -189,6 +190,14 @@ class PackedReader:
         for name, length in vectors.items():
             self._vectors[name] = tail[start : start + length]
             start += length
+
+    def check(self) -> None:
+        """Raise StoreIOError if the file was cut short while it was mapped."""
+        if self.arena.lost:
+            raise StoreIOError(
+                f"{self._name}: the packed weights were cut short while they were in use",
+                hint="load the model again: the file is written anew",
+            )
 
     def matrix(self, name: str) -> PackedTensor:
         """Return a two-dimensional tensor; asked for in the order of the arena."""

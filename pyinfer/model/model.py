@@ -64,6 +64,8 @@ class Model:
     """
 
     block_tokens = BLOCK_TOKENS
+    #: Raises if the weights are no longer whole; set by who mapped them from a file.
+    check_weights: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(
         self, config: ModelConfig, weights: Any, runtime: Runtime, limits: StepLimits
@@ -164,8 +166,12 @@ class Model:
             The flag was set. The step may be repeated as it is.
         ValueError
             A token, position or block is out of range.
+        StoreIOError
+            The weights are mapped from a file that somebody has changed.
         """
-        return self._program.run(spans, cancel)
+        rows = self._program.run(spans, cancel)
+        self.check_weights()
+        return rows
 
     def hidden(self, row: int) -> npt.NDArray[np.float32]:
         """The final hidden state of one token of the latest step, after the last norm.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pyinfer
 from pyinfer._kernels.runtime import Runtime
 from pyinfer._kernels.tensor import MAP_ALIGNMENT
 from pyinfer.checkpoint import packed_cache, packed_file
@@ -375,3 +377,52 @@ def test_a_removed_file_stays_usable_and_is_shared(model: Path, cache: Path) -> 
     assert {fields[1] for fields in shared} == {"r--s"}
     PackedCache(cache).clean()
     assert _logits(one) == _logits(two)
+
+
+CUT = """
+import os, sys, pyinfer
+from pathlib import Path
+folder = Path(sys.argv[1])
+greedy = pyinfer.SamplingParams(temperature=0, max_tokens=40)
+with pyinfer.load(packed_cache=folder) as llm:
+    expected = llm.generate("2 + 3", params=greedy).token_ids
+(file,) = folder.iterdir()
+llm = pyinfer.load(packed_cache=folder)
+assert any("mapped" in line for line in llm.info.report), llm.info.report
+file.chmod(0o600)
+os.truncate(file, int(sys.argv[2]))
+try:
+    llm.generate("2 + 3", params=greedy)
+    print("no error")
+except pyinfer.PyinferError as error:
+    print(type(error).__name__, error)
+llm.close()
+with pyinfer.load(packed_cache=folder) as llm:
+    print(llm.generate("2 + 3", params=greedy).token_ids == expected)
+"""
+
+
+@pytest.mark.parametrize("size", [0, 4096, 1 << 21, 3 << 20])
+def test_a_file_cut_short_while_it_is_mapped(tmp_path: Path, size: int) -> None:
+    """A typed error in the process that uses it, not its end; the next load is whole."""
+    ran = subprocess.run(
+        [sys.executable, "-c", CUT, str(tmp_path / "packed"), str(size)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    error, again = ran.stdout.splitlines()
+    assert "cut short while they were in use" in error
+    assert error.startswith("StoreIOError")
+    assert again == "True"
+
+
+def test_a_file_that_others_may_write_is_not_mapped(tmp_path: Path) -> None:
+    load = functools.partial(pyinfer.load, packed_cache=tmp_path / "packed", tokenizer=False)
+    load().close()
+    (file,) = (tmp_path / "packed").iterdir()
+    for mode, mapped in ((0o400, True), (0o420, False), (0o400, True), (0o402, False)):
+        file.chmod(mode)
+        with load() as llm:
+            assert any("mapped from" in line for line in llm.info.report) == mapped

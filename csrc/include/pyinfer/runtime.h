@@ -101,6 +101,9 @@ void pi_memory_unmap(void *memory, size_t bytes);
 /* A part of a file, read-only and shared with every process that maps it; `offset` is a multiple of
  * 2 MiB. Unmapped as above. NULL if the system refuses. */
 void *pi_memory_map_file(int32_t fd, uint64_t offset, size_t bytes);
+/* Whether a page of a mapped file could not be read: the file was cut short. From the first such
+ * page on the mapping then holds zeros. */
+bool pi_memory_lost(const void *memory);
 
 /* Reads exactly `bytes` at `offset` into `out`. False at the end of the file (*error is 0) or on an
  * error (*error is its number); *done bytes were read. */
