@@ -143,7 +143,9 @@ def _is_compiled(package: Path) -> bool:
 
 
 # In the folder of a checkout, ``python -m pyinfer.generate`` finds these sources before the package
-# that ``pip install .`` has put into the environment. What is installed is what runs, whole.
+# that ``pip install .`` has put into the environment. What is installed is what runs, whole. Only a
+# tree without a package at its top (``src/pyinfer``) could do without this: an error that asks to
+# leave the folder would break the two commands with which the README begins.
 if not _is_compiled(Path(__path__[0])):
     for _folder in (Path(_entry) / "pyinfer" for _entry in sys.path):
         if _is_compiled(_folder) and (_folder / "__init__.py").exists():

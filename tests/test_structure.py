@@ -251,6 +251,14 @@ def test_engine_knows_no_text_and_no_files() -> None:
         assert not re.search(r"\bopen\(|pathlib|tokenizers", text(path)), name(path)
 
 
+def test_serving_and_requests_know_no_http() -> None:
+    pattern = re.compile(r"fastapi|starlette|uvicorn|\bhttp\b(?!\.)|\burl", re.IGNORECASE)
+    for folder in ("pyinfer/serving", "pyinfer/requests"):
+        for path in files(".py", under=folder):
+            source = text(path).replace("knows no HTTP", "").replace("below HTTP", "")
+            assert not pattern.search(source), name(path)
+
+
 def test_every_compiled_module_has_types_and_a_build_line() -> None:
     build = text(ROOT / "CMakeLists.txt")
     listed = set(re.findall(r"pyinfer_extension\((\w+)\)", build))
