@@ -125,6 +125,7 @@ class Engine:
         self._sequences: dict[int, Sequence] = {}
         self._arrivals = 0
         self._in_step: Plan = []
+        self._paused = 0
         self.counters = Counters()
 
     @property
@@ -135,8 +136,8 @@ class Engine:
 
     @property
     def has_work(self) -> bool:
-        """Whether any request has not ended."""
-        return bool(self._sequences)
+        """Whether any request has not ended, and is not paused."""
+        return len(self._sequences) > self._paused
 
     def check(self, request: Request) -> None:
         """Refuse a request that cannot run. Callable from any thread.
@@ -198,10 +199,19 @@ class Engine:
         self._end(sequence, "cancelled", "cancelled", self._clock(), events)
         return events
 
+    def pause(self, request_id: int, on: bool) -> list[Event]:
+        """Generate nothing for a request, or go on; its tokens do not depend on it."""
+        sequence = self._sequences.get(request_id)
+        if sequence is not None and sequence.paused != on:
+            sequence.paused = on
+            self._paused += 1 if on else -1
+        return []
+
     def fail_all(self, error: PyinferError) -> list[Event]:
         """End every request with ``error`` and forget all cached blocks."""
         events: list[Event] = [Failed(request_id, error) for request_id in self._sequences]
         self._sequences.clear()
+        self._paused = 0
         self._in_step = []
         self.scheduler.reset()
         return events
@@ -401,4 +411,5 @@ class Engine:
 
     def _forget(self, sequence: Sequence) -> None:
         del self._sequences[sequence.request.request_id]
+        self._paused -= sequence.paused
         self.scheduler.remove(sequence)

@@ -92,6 +92,14 @@ class Cancel:
 
 
 @dataclass(slots=True)
+class Pause:
+    """Generate nothing more for a request until told to go on, since nobody takes it."""
+
+    request_id: int
+    on: bool
+
+
+@dataclass(slots=True)
 class Stats:
     """Counts and durations of one ended request.
 

@@ -102,7 +102,7 @@ class Scheduler:
         prompts: list[Sequence] = []
         decoding = 0
         for sequence in tuple(self.running):
-            if not sequence.running:
+            if not sequence.running or sequence.paused:
                 continue
             count = sequence.n_tokens - sequence.n_computed
             if count > SMALLEST_CHUNK or sequence.request.every_row:

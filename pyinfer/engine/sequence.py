@@ -29,6 +29,8 @@ class Sequence:
         Order of submission; the largest is preempted first.
     running : bool
         Whether it holds blocks and takes part in steps.
+    paused : bool
+        Takes part in no step for now.
     node, n_registered : PrefixNode or None, int
         Last block that the prefix cache knows, and how many blocks that is.
     unsent : list of int
@@ -52,6 +54,7 @@ class Sequence:
         "n_tokens",
         "node",
         "params",
+        "paused",
         "preemptions",
         "request",
         "running",
@@ -93,6 +96,7 @@ class Sequence:
         self.node: PrefixNode | None = None
         self.n_registered = 0
         self.running = False
+        self.paused = False
         self.preemptions = 0
         self.admitted_ns = 0
         self.first_token_ns = 0

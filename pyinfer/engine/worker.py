@@ -14,7 +14,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from pyinfer.engine.engine import Engine
-from pyinfer.engine.messages import Cancel, End, Event, Failed, Request
+from pyinfer.engine.messages import Cancel, End, Event, Failed, Pause, Request
 from pyinfer.errors import EngineError, EngineLostError, PyinferError, QueueFullError
 from pyinfer.model.step import CancelSignal
 
@@ -90,7 +90,7 @@ class EngineWorker:
         self._on_failure = on_failure
         self._after_events = after_events
         self._flag = cancel
-        self._inbox: SimpleQueue[Request | Cancel | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Request | Cancel | Pause | None] = SimpleQueue()
         self._listeners: dict[int, Listener] = {}
         self._lock = threading.Lock()
         self._last_id = 0
@@ -203,6 +203,11 @@ class EngineWorker:
         if self._engine.waits_for(request_id):
             self._flag.set()
 
+    def pause(self, request_id: int, on: bool) -> None:
+        """Let a request rest after the running step, or go on; harmless if it has ended."""
+        if request_id in self._listeners:
+            self._inbox.put(Pause(request_id, on))
+
     def close(self, timeout: float = 10.0) -> None:
         """Stop the running step, end all requests with an error and the thread. May be repeated.
 
@@ -268,6 +273,8 @@ class EngineWorker:
             try:
                 if isinstance(message, Request):
                     events = engine.add(message)
+                elif isinstance(message, Pause):
+                    events = engine.pause(message.request_id, message.on)
                 else:
                     events = engine.cancel(message.request_id)
             except Exception as failure:

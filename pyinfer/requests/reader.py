@@ -41,6 +41,8 @@ class AnswerReader:
         Which of the answers.
     load_ns : int
         For the timings: what loading the model took.
+    keeps_logprobs : bool
+        The complete answer has them once more.
 
     Attributes
     ----------
@@ -48,7 +50,9 @@ class AnswerReader:
         Set when the answer is complete, also one that was cancelled.
     """
 
-    def __init__(self, prepared: Prepared, index: int = 0, load_ns: int = 0) -> None:
+    def __init__(
+        self, prepared: Prepared, index: int = 0, load_ns: int = 0, *, keeps_logprobs: bool = True
+    ) -> None:
         model, spec, params = prepared.model, prepared.spec, prepared.params
         inside = prepared.prompt.starts_in_reasoning
         self._index = index
@@ -71,6 +75,7 @@ class AnswerReader:
         # The tag stands in the prompt; who wants the text as a whole wants it in the answer.
         restore = inside and not self._split and prepared.prompt.opens_tag
         self._head = OPEN_TAG + "\n" if restore else ""
+        self._keeps_logprobs = keeps_logprobs
         self._with_logprobs = params.logprobs is not None
         self._texts: dict[Kind, list[str]] = {"reasoning": [], "content": []}
         self._token_ids: list[int] = []
@@ -89,7 +94,7 @@ class AnswerReader:
         events: list[AnswerEvent] = []
         self._token_ids += event.ids
         logprobs = event.logprobs
-        if logprobs is not None:
+        if logprobs is not None and self._keeps_logprobs:
             self._logprobs += logprobs
         texts = None if event.texts is None else iter(event.texts)
         for place, token in enumerate(event.ids):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pyinfer.engine.engine import Engine
-from pyinfer.engine.messages import Cancel, Event, Failed, Request
+from pyinfer.engine.messages import Cancel, Event, Failed, Pause, Request
 from pyinfer.engine.worker import EngineWorker
 from pyinfer.errors import EngineError, PyinferError
 from pyinfer.loading import ModelParts, load_parts, start_worker
@@ -125,6 +125,8 @@ class EngineChild:
         while (message := self._connection.recv()) is not None:
             if isinstance(message, Request):
                 self._take(worker, message)
+            elif isinstance(message, Pause):
+                worker.pause(message.request_id, message.on)
             elif isinstance(message, Cancel):
                 grammars = self._grammars
                 if grammars is None or not grammars.cancel(message.request_id):

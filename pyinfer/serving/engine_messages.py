@@ -1,9 +1,9 @@
 """What goes between the server and an engine's process besides the engine's own messages.
 
-The server sends one :class:`LoadOrder`, then requests and cancellations, None to end. The process
-answers with :class:`Loading`, then :class:`Ready` or :class:`LoadFailed`, then lists of engine
-events (those of a step together, now and then with a :class:`Snapshot` before them) and, without
-any step, a :class:`Snapshot` now and then.
+The server sends one :class:`LoadOrder`, then requests, cancellations and pauses, None to end. The
+process answers with :class:`Loading`, then :class:`Ready` or :class:`LoadFailed`, then lists of
+engine events (those of a step together, now and then with a :class:`Snapshot` before them) and,
+without any step, a :class:`Snapshot` now and then.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pyinfer.checkpoint.load_options import LoadOptions
 from pyinfer.config import GenerationDefaults
 from pyinfer.engine.limits import EngineLimits
-from pyinfer.engine.messages import Cancel, Event, Request
+from pyinfer.engine.messages import Cancel, Event, Pause, Request
 from pyinfer.errors import PyinferError
 from pyinfer.model_info import ModelInfo
 from pyinfer.serving.state import EngineStats
@@ -101,5 +101,5 @@ class Snapshot:
     step_tokens: list[int] = field(default_factory=list)
 
 
-ToChild = LoadOrder | Request | Cancel | None
+ToChild = LoadOrder | Request | Cancel | Pause | None
 FromChild = Loading | Ready | LoadFailed | Snapshot | list[Snapshot | Event]

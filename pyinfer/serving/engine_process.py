@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
-from pyinfer.engine.messages import Cancel, End, Event, Failed, Request
+from pyinfer.engine.messages import Cancel, End, Event, Failed, Pause, Request
 from pyinfer.errors import EngineError, EngineLostError, PyinferError
 from pyinfer.serving.engine_messages import LoadFailed, Loading, LoadOrder, Ready, Snapshot
 from pyinfer.serving.state import EngineStats
@@ -133,6 +133,11 @@ class EngineProcess:
         """End a request soon; harmless if it has ended."""
         if request_id in self._listeners:
             self._outbox.put(Cancel(request_id))
+
+    def pause(self, request_id: int, on: bool) -> None:
+        """Generate nothing for a request until told to go on; harmless if it has ended."""
+        if request_id in self._listeners:
+            self._outbox.put(Pause(request_id, on))
 
     async def close(self) -> None:
         """End the process and wait for it. May be repeated."""

@@ -17,6 +17,10 @@ from pyinfer.requests.spec import ServedModel
 from pyinfer.serving.loaded_model import Lease
 from pyinfer.serving.state import RequestRecord, SlotState
 
+#: Tokens and alternatives that wait for their reader, at some hundred bytes each, before the engine
+#: generates no more for him.
+MOST_BEHIND = 1024
+
 Release = Callable[["Answer"], None]
 
 
@@ -70,7 +74,13 @@ class Answer:
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None  # of the reader, for the next event
         self._choices: dict[int, int] = {}  # index -> request id of those that run
-        self._readers = [AnswerReader(prepared, index, lease.load_ns) for index in range(spec.n)]
+        self._behind = 0  # what the reader has not taken: tokens and their alternatives
+        self._resting = False
+        # A stream has delivered its log-probabilities; kept, they would be most of its memory.
+        self._readers = [
+            AnswerReader(prepared, index, lease.load_ns, keeps_logprobs=not spec.stream)
+            for index in range(spec.n)
+        ]
         self._open = spec.n  # choices whose last event was not read
         self._left = False
         self._admitted_ns = time.perf_counter_ns()
@@ -107,9 +117,20 @@ class Answer:
             self._note_end(event)
         if not self._left:
             self._events.append((index, event))
+            self._behind += _weight(event)
+            if self._behind > MOST_BEHIND and not self._resting:
+                self._rest(True)
             self._wake()
         if not self._choices and isinstance(event, End | Failed):
             self._finish(now)
+
+    def _rest(self, on: bool) -> None:
+        """Stop the engine for a reader who is slow, or go on."""
+        self._resting = on
+        process = self.lease.model.process
+        if process is not None:
+            for request_id in self._choices.values():
+                process.pause(request_id, on)
 
     def _note_tokens(self, index: int, count: int, now: int) -> None:
         record = self.record
@@ -170,7 +191,11 @@ class Answer:
                 # A bare future: there is one reader, and an event of asyncio keeps a queue of them.
                 self._waiter = self._loop.create_future()
                 await self._waiter
-            self._ready.extend(self._read(*self._events.popleft()))
+            index, event = self._events.popleft()
+            self._behind -= _weight(event)
+            if self._resting and self._behind < MOST_BEHIND // 4:
+                self._rest(False)
+            self._ready.extend(self._read(index, event))
         return self._ready.popleft()
 
     def _wake(self) -> None:
@@ -239,3 +264,13 @@ class Answer:
         self._left = True
         self._events.clear()
         self.cancel()
+
+
+def _weight(event: Event) -> int:
+    """About how many pieces of memory an event is."""
+    if not isinstance(event, Tokens):
+        return 0
+    weight = 2 * len(event.ids)
+    for entry in event.logprobs or ():
+        weight += len(entry[1]) if entry is not None else 0
+    return weight

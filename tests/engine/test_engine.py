@@ -390,3 +390,37 @@ def test_who_shares_no_scope_shares_no_cache() -> None:
     twins[1].cache_scope = "other"
     events = run(engine, twins)
     assert all(end_of(events[twin.request_id]).stats.cached_tokens == 0 for twin in twins)
+
+
+def test_a_paused_answer_waits_and_goes_on_as_if_nothing_had_been() -> None:
+    model = FakeModel()
+    engine = make_engine(model)
+    requests = [make_request(n, [n] * 40, max_tokens=30, ignore_eos=True) for n in range(3)]
+    events: dict[int, list[Event]] = {n: [] for n in range(3)}
+    for request in requests:
+        collect(events, engine.add(request))
+    for _ in range(5):
+        collect(events, engine.step())
+    for number in (0, 1):
+        engine.pause(number, True)
+        engine.pause(number, True)
+    engine.pause(99, True)
+    known = engine._sequences[0].n_tokens
+    while engine.has_work:
+        collect(events, engine.step())
+    assert answer(events[2]) == expected(requests[2], 9999)
+    assert engine._sequences[0].n_tokens == known
+    assert engine.step() == []
+    collect(events, engine.cancel(1))
+    assert not engine.has_work
+    engine.pause(0, False)
+    while engine.has_work:
+        collect(events, engine.step())
+    assert answer(events[0]) == expected(requests[0], 9999)
+    assert end_of(events[1]).reason == "cancelled"
+    # What failed while it was paused leaves nothing behind.
+    engine.add(make_request(7, [7] * 40))
+    engine.pause(7, True)
+    assert not engine.has_work
+    engine.fail_all(EngineError("no"))
+    assert answer(run(engine, [make_request(8, [8] * 40, max_tokens=3)])[8])

@@ -281,7 +281,7 @@ def test_a_request_that_cannot_be_taken_in_fails_alone(
     _, bad_handle = submit(worker, [13] * 30)
     event = read(bad_handle)[1]
     assert isinstance(event, Failed)
-    assert "MemoryError: no room" in str(event.error)
+    assert "MemoryError" in str(event.error)
     want = reference_answer([2] * 30, good.params.filled(DEFAULTS), 9999)
     assert read(good_handle)[0] == want
 

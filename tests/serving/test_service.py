@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 from dataclasses import replace
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from pyinfer.errors import (
 )
 from pyinfer.requests.answer import Chunk, Finished, Progress
 from pyinfer.requests.spec import GenerateSpec
+from pyinfer.serving import running_answer
 from pyinfer.serving.cache_scope import CACHE_SCOPE
 from pyinfer.serving.service import Service
 from pyinfer.serving.state import RequestRecord
@@ -302,6 +304,50 @@ def test_what_one_scope_sent_is_nothing_to_another() -> None:
                 assert first[0] == 0
                 assert first[1] > 0  # the embedding after the answer
                 assert again[0] > 0
+
+    run(work)
+
+
+@pytest.mark.parametrize("logprobs", [None, 5])
+def test_a_slow_reader_makes_his_answer_wait(
+    monkeypatch: pytest.MonkeyPatch, logprobs: int | None
+) -> None:
+    monkeypatch.setattr(running_answer, "MOST_BEHIND", 40)
+    spec = endless(n=2)
+    spec = replace(spec, params=replace(spec.params, logprobs=logprobs, max_tokens=1500))
+
+    async def work() -> None:
+        async with running_service(parallel=4) as service:
+            expected = await complete(service, spec)
+            async with await service.generate(spec) as answer:
+                await until(lambda: answer._resting)
+                # Others go on, with so many steps that the answer would be complete by now.
+                for _ in range(30):
+                    await complete(service, ask())
+                assert answer.record.completion_tokens < 1000
+                assert await answer.finish() == [
+                    replace(end, generation=replace(end.generation, timings=ANY, usage=ANY,
+                                                    logprobs=None))
+                    for end in expected
+                ]  # fmt: skip
+                assert not answer._resting
+            async with await service.generate(spec) as answer:
+                await until(lambda: answer._resting)
+            await until(lambda: not service.stats().running)
+            await until(lambda: idle(service))
+            assert_nothing_left(service)
+
+    run(work)
+
+
+def test_only_complete_answers_keep_their_logprobs() -> None:
+    async def work() -> None:
+        async with running_service() as service:
+            params = replace(GREEDY, logprobs=2)
+            for stream in (True, False):
+                answer = (await complete(service, ask(params=params, stream=stream)))[0]
+                kept = answer.generation.logprobs
+                assert kept is None if stream else kept is not None
 
     run(work)
 

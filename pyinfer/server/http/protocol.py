@@ -36,6 +36,8 @@ BODY_SECONDS = 60.0
 BODY_BYTES_PER_SECOND = 1024
 #: The rate of a body is looked at this often.
 RATE_SECONDS = 10.0
+#: Of one connection, in this process and in the system's socket.
+WRITE_BUFFER_BYTES = 64 * 2**10
 SEND_BUFFER_BYTES = 256 * 2**10
 STALL_SECONDS = 30.0
 #: How long what a refused client still sends is read and dropped, so that it sees the answer.
@@ -80,7 +82,7 @@ class StrictProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock, or refuse a connection too many."""
         super().connection_made(transport)
-        transport.set_write_buffer_limits(SEND_BUFFER_BYTES)
+        transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
         connection = transport.get_extra_info("socket")
         if connection is not None:
             with contextlib.suppress(OSError):  # it may be gone already
