@@ -201,8 +201,8 @@ def _write_scaling(config: ModelConfig) -> dict[str, Any]:
         scaling = llama3_of_divisors(config, scaling)
     if scaling is None:
         raise ModelUnsupportedError(
-            "the divisors of the rotary frequencies (rope_freqs.weight) are not those of Llama 3.1 "
-            "to 3.3, and a folder has no place for others"
+            "the divisors of the rotary frequencies (rope_freqs.weight) are not of the kind of "
+            "Llama 3, and a folder has no place for others"
         )
     return {
         "rope_type": "llama3",

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyinfer.config import FrequencyDivisors, Llama3Scaling, ModelConfig, YarnScaling
+from pyinfer.config_fields import MAX_ROPE_FACTOR
 
 # Of every published model with this scaling.
 LLAMA3_LOW, LLAMA3_HIGH, LLAMA3_ORIGINAL = 1.0, 4.0, 8192
@@ -52,18 +53,31 @@ def llama3_divisors(
 
 
 def llama3_of_divisors(config: ModelConfig, given: FrequencyDivisors) -> Llama3Scaling | None:
-    """Return the scaling whose divisors a GGUF file holds, or None.
+    """Return a scaling that has the divisors of a GGUF file, or None.
 
-    A file holds nothing else of it. All published models (3.1 to 3.3) share three of the four
-    parameters; the fourth is the largest divisor.
+    A file holds nothing else of it. The largest divisor is the factor; what the others keep of
+    their frequencies grows linearly with the rotations over the original context, which gives the
+    two borders. Counted over a context of another length the borders are others, and the
+    frequencies the same: the length is that of all published models.
     """
     factor = max(given.values)
-    if factor <= 1:
+    if not 1 < factor <= MAX_ROPE_FACTOR:
         return None
     plain = inverse_frequencies(replace(config, rope_scaling=None))
-    scaling = Llama3Scaling(factor, LLAMA3_LOW, LLAMA3_HIGH, LLAMA3_ORIGINAL)
-    same = np.allclose(llama3_divisors(plain, scaling), given.values, rtol=1e-6, atol=0)
-    return scaling if same else None
+    divisors = np.array(given.values, dtype=np.float64)
+    rotations = LLAMA3_ORIGINAL * plain / (2 * math.pi)
+    keep = (1 / divisors - 1 / factor) / (1 - 1 / factor)
+    tries = [(LLAMA3_LOW, LLAMA3_HIGH)]
+    mixed = np.flatnonzero((keep > 1e-5) & (keep < 1 - 1e-5))
+    if len(mixed) > 1:
+        slope, start = np.polyfit(rotations[mixed], keep[mixed], 1)
+        if slope > 0:
+            tries.append((float(-start / slope), float((1 - start) / slope)))
+    for low, high in tries:
+        scaling = Llama3Scaling(factor, low, high, LLAMA3_ORIGINAL)
+        if 0 < low < high and np.allclose(llama3_divisors(plain, scaling), divisors, rtol=2e-6):
+            return scaling
+    return None
 
 
 def _kept_share(config: ModelConfig, yarn: YarnScaling) -> npt.NDArray[np.float64]:

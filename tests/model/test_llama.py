@@ -117,6 +117,27 @@ def test_the_packed_cache_keeps_the_divisors(tmp_path: Path) -> None:
     assert isinstance(again.config.rope_scaling, FrequencyDivisors)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"factor": 32.0},
+        {"factor": 4.5, "original_max_position_embeddings": 1024},
+        {"low_freq_factor": 2.0, "high_freq_factor": 16.0, "original_max_position_embeddings": 512},
+    ],
+)
+@pytest.mark.parametrize("theta", [1e4, 5e5])
+def test_the_scaling_follows_from_the_divisors(changes: dict[str, Any], theta: float) -> None:
+    shape = SHAPE | {"head_dim": 128, "rope_theta": theta}
+    config = read_hf_config(random_config(arch="llama", **shape, llama3=LLAMA3 | changes))
+    found = architecture("llama")
+    divisors = found.write_rope(config)
+    assert divisors is not None
+    stored = replace(config, rope_scaling=FrequencyDivisors(tuple(divisors.tolist())))
+    back = read_hf_config(found.write_hf(stored, context=4096))
+    frequencies = inverse_frequencies(config)
+    np.testing.assert_allclose(inverse_frequencies(back), frequencies, rtol=2e-6)
+
+
 def published(**changes: Any) -> ModelConfig:
     """The configuration of Llama 3.1 8B, on which the R1 distill is based."""
     data = {
@@ -215,10 +236,15 @@ def test_damaged_divisors(
         open_checkpoint(path)
 
 
-def test_divisors_that_a_folder_cannot_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "divisors",
+    [np.linspace(1, 3, 10), np.linspace(3, 1, 10), np.linspace(1, 1e30, 10), np.full(10, 0.5)],
+    ids=["linear", "falling", "huge", "below-1"],
+)
+def test_divisors_that_a_folder_cannot_hold(divisors: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "a.gguf"
     config = random_config(arch="llama", **SHAPE)
-    divisors = np.linspace(1, 3, 10).astype(np.float32)
+    divisors = divisors.astype(np.float32)
     write_mixed_gguf(path, config, lambda _: "f32", extra={"rope_freqs.weight": divisors})
     with open_checkpoint(path) as source:
         assert source.config.rope_scaling == FrequencyDivisors(tuple(divisors.tolist()))
