@@ -17,6 +17,8 @@ from pyinfer.checkpoint.head_rows import halves
 from pyinfer.checkpoint.json_file import read_json_object
 from pyinfer.checkpoint.limits import MAX_CONFIG_BYTES
 from pyinfer.checkpoint.model_files import ModelFiles, model_files
+from pyinfer.checkpoint.quantized.matrix import QuantizedMatrix
+from pyinfer.checkpoint.quantized.methods import find_quantized
 from pyinfer.checkpoint.safetensors import StoredTensor, open_folder_tensors
 from pyinfer.checkpoint.source_file import SourceFile
 from pyinfer.config import FrequencyDivisors, GenerationDefaults, ModelConfig
@@ -82,6 +84,7 @@ class Checkpoint:
     __slots__ = (
         "_files",
         "_offsets",
+        "_quantized",
         "_tokenizer",
         "config",
         "generation",
@@ -101,8 +104,10 @@ class Checkpoint:
         files: list[SourceFile],
         tokenizer: TokenizerSource | None,
         notes: tuple[str, ...] = (),
+        quantized: Mapping[str, QuantizedMatrix] | None = None,
     ) -> None:
         self.notes = (*generation.notes, *notes)
+        self._quantized = quantized or {}
         self.kind = kind
         self.path = path
         self.config = config
@@ -138,6 +143,9 @@ class Checkpoint:
             raise ValueError(f"{name}: rows {first} to {first + count} of {info.rows}")
         if out.nbytes != count * info.row_bytes:
             raise ValueError(f"{name}: out has {out.nbytes} bytes, not {count * info.row_bytes}")
+        if name in self._quantized:
+            out.cast("B")[:] = self._quantized[name].encoded(first, count).data
+            return
         file, offset = self._offsets[name]
         if not self.is_interleaved(name):
             file.read_into(offset + first * info.row_bytes, out)
@@ -155,6 +163,15 @@ class Checkpoint:
         """
         table = architecture(self.config.architecture).tensors
         return self.kind == "gguf" and table.is_interleaved(name)
+
+    def is_rewritten(self, name: str) -> bool:
+        """Whether :meth:`read_rows` gives other bytes than the file holds at :meth:`location`."""
+        return name in self._quantized or self.is_interleaved(name)
+
+    @property
+    def held(self) -> dict[str, str]:
+        """Matrices that another library has quantized -> the format to hold their values in."""
+        return {name: matrix.held for name, matrix in self._quantized.items()}
 
     def location(self, name: str) -> tuple[SourceFile, int]:
         """Return the open file of a tensor and the byte position of its first row."""
@@ -247,8 +264,20 @@ def _open_folder(found: ModelFiles) -> Checkpoint:
     files, stored = open_folder_tensors(folder, found.weights)
     try:
         config, tied = _tied(config, stored)
-        notes = (*found.notes, *hf_rope_notes(data), *tied)
-        return Checkpoint("folder", folder, config, generation, stored, files, tokenizer, notes)
+        expected = architecture(config.architecture).tensors.shapes(config)
+        quantized = find_quantized(data, stored, expected)
+        notes = (*found.notes, *hf_rope_notes(data), *tied, *quantized.notes)
+        return Checkpoint(
+            "folder",
+            folder,
+            config,
+            generation,
+            quantized.in_place_of(stored),
+            files,
+            tokenizer,
+            notes,
+            quantized.matrices,
+        )
     except BaseException:
         for file in files:
             file.close()

@@ -214,7 +214,7 @@ def _plan(checkpoint: Checkpoint, dtype: str | None) -> Plan:
     }
     if checkpoint.kind == "gguf":
         return plan_gguf(matrices, dtype)
-    return plan_folder(matrices, dtype, sensitive=(EMBEDDING, HEAD))
+    return plan_folder(matrices, dtype, sensitive=(EMBEDDING, HEAD), held=checkpoint.held)
 
 
 def _limits(

@@ -93,8 +93,8 @@ class Packer:
         pending = 0
         for name in sorted(self.matrices, key=self._checkpoint.position):
             info = self._checkpoint.tensors[name]
-            if self._checkpoint.is_interleaved(name):
-                self._pack_heads(name)
+            if self._checkpoint.is_rewritten(name):
+                self._pack_rewritten(name)
                 continue
             file, offset = self._checkpoint.location(name)
             step = max(1, BATCH_BYTES // info.row_bytes // PANEL_ROWS) * PANEL_ROWS
@@ -110,8 +110,8 @@ class Packer:
                 pending += rows * info.row_bytes
         self._run_jobs()
 
-    def _pack_heads(self, name: str) -> None:
-        """Fill a matrix whose rows are reordered on the way, which the workers do not do."""
+    def _pack_rewritten(self, name: str) -> None:
+        """Fill a matrix whose rows are reordered or decoded here, which the workers do not do."""
         info, packed = self._checkpoint.tensors[name], self.matrices[name]
         unit = math.lcm(PANEL_ROWS, self._checkpoint.config.head_dim)
         step = max(1, HEADS_BYTES // info.row_bytes // unit) * unit

@@ -116,11 +116,6 @@ def _check_features(fields: Fields) -> None:
         raise ModelUnsupportedError(
             f"config.json: hidden_act is {show(activation)}, only 'silu' runs"
         )
-    if fields.present("quantization_config"):
-        raise ModelUnsupportedError(
-            "config.json: quantization_config: quantized Hugging Face checkpoints do not run",
-            hint="use the original bf16 or f16 folder, or a GGUF file",
-        )
 
 
 def _check_window(fields: Fields, n_layers: int, context: int) -> None:

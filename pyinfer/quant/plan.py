@@ -41,6 +41,7 @@ def plan_folder(
     dtype: str | None,
     *,
     sensitive: Collection[str] = (),
+    held: Mapping[str, str] | None = None,
 ) -> Plan:
     """Choose formats for a checkpoint of float weights.
 
@@ -52,6 +53,9 @@ def plan_folder(
         Wanted format, None for the default.
     sensitive : collection of str
         Tensors that are held in 8 bits when 4 are wanted: embedding and head.
+    held : Mapping[str, str], optional
+        Tensors that are quantized already -> the format that keeps their values: what they are held
+        in unless ``dtype`` says otherwise.
 
     Raises
     ------
@@ -64,6 +68,9 @@ def plan_folder(
     formats: dict[str, str] = {}
     kept: dict[int, str] = {}
     for name, (stored, cols) in matrices.items():
+        if dtype is None and held is not None and name in held:
+            formats[name] = held[name]
+            continue
         formats[name] = wanted
         # The first and the last matrix weigh most on quality: 4 bits there cost more than they
         # save (BitNet's measurement: +1.4 % perplexity against +0.2 % for 6 bits).
