@@ -14,7 +14,7 @@ import pytest
 from pyinfer.checkpoint.checkpoint import open_checkpoint
 from pyinfer.errors import ModelFormatError, ModelUnsupportedError
 
-from .test_folders import FOLDER, NAMES
+from .test_methods import FOLDER, NAMES
 
 SAME_SIZE = (("I32", "U32", "F32"), ("U8", "I8", "F8_E4M3", "BOOL"), ("F16", "BF16", "I16"))
 
