@@ -37,6 +37,7 @@ def load(
     progress: Progress | None = None,
     packed_cache: bool | str | Path = False,
     tokenizer: bool = True,
+    pre: str | None = None,
 ) -> LLM:
     """Load a model.
 
@@ -67,6 +68,9 @@ def load(
     tokenizer : bool
         False does without the tokenizer, which takes longer to build than packed weights to map.
         Only token ids go in and come out then, and rows that pad the vocabulary may be sampled.
+    pre : str, optional
+        How text is cut into words, such as ``qwen2``, instead of ``tokenizer.ggml.pre`` of a GGUF
+        file that lacks it or names it wrongly.
 
     Returns
     -------
@@ -101,6 +105,7 @@ def load(
         isa=isa,
         kv_type=kv_type,
         packed_cache=packed_cache,
+        pre=pre,
     )
     parts = load_parts(resolved, options, tokenizer=tokenizer, progress=progress)
     return LLM(parts.model, parts.tokenizer, parts.defaults, parts.info, CancelFlag(), preset)
@@ -146,7 +151,7 @@ def load_parts(
     source = resolved.path
     started = time.perf_counter_ns()
     with resolved.reading(), ThreadPoolExecutor(1, "pyinfer-tokenizer") as pool:
-        reading = pool.submit(read_tokenizer, source) if tokenizer else None
+        reading = pool.submit(read_tokenizer, source, options.pre) if tokenizer else None
         loaded = load_model(
             source, options, progress=progress, reserved=reserved, max_logit_rows=max_logit_rows
         )
@@ -218,8 +223,11 @@ def _assemble(
     return ModelParts(model, tokenizer, defaults, info)
 
 
-def read_tokenizer(path: str | Path) -> tuple[Tokenizer | None, int]:
-    """The tokenizer of a model, if it has one, and the nanoseconds it took."""
+def read_tokenizer(path: str | Path, pre: str | None = None) -> tuple[Tokenizer | None, int]:
+    """The tokenizer of a model, if it has one, and the nanoseconds it took.
+
+    ``pre`` replaces ``tokenizer.ggml.pre`` of a GGUF file.
+    """
     started = time.perf_counter_ns()
     with open_checkpoint(path) as checkpoint:
         source = checkpoint.tokenizer_source()
@@ -228,7 +236,8 @@ def read_tokenizer(path: str | Path) -> tuple[Tokenizer | None, int]:
         if isinstance(source, FolderTokenizer):
             tokenizer = Tokenizer.from_folder(source.path)
         else:
-            tokenizer = Tokenizer.from_gguf(source.metadata)
+            named = {} if pre is None else {"tokenizer.ggml.pre": pre}
+            tokenizer = Tokenizer.from_gguf({**source.metadata, **named})
     return tokenizer, time.perf_counter_ns() - started
 
 

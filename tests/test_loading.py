@@ -13,10 +13,10 @@ import pytest
 import pyinfer
 from pyinfer import SamplingParams
 from pyinfer.engine.sampler import Sampler
-from pyinfer.errors import RequestError
+from pyinfer.errors import ModelUnsupportedError, RequestError
 from pyinfer.store.places import DEMO_FOLDER
 
-from .checkpoints import random_config, write_folder
+from .checkpoints import random_config, write_folder, write_gguf
 from .engine.sampling_oracle import make_row
 from .scripted import GREEDY
 from .vocabulary import N_TOKENS
@@ -148,3 +148,12 @@ def test_without_the_tokenizer_token_ids_give_the_same_tokens(
         assert llm.generate(token_ids=[5, 6, 7], params=params).token_ids == expected
         with pytest.raises(RequestError, match="no tokenizer"):
             llm.generate("text")
+
+
+def test_a_file_whose_pre_tokenizer_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    write_gguf(path, random_config(vocab=N_TOKENS), metadata={"tokenizer.ggml.pre": "none-such"})
+    with pytest.raises(ModelUnsupportedError, match=r"'none-such' is not supported.*--pre NAME"):
+        pyinfer.load(path)
+    with pyinfer.load(path, pre="qwen2", ctx_size=64) as llm:
+        assert llm.tokenizer.encode("hello")

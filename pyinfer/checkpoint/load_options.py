@@ -29,6 +29,9 @@ class LoadOptions:
     packed_cache : bool, str or Path
         Keep the packed weights in a file and map it the next time: True in the default folder, a
         path in that one. See :mod:`pyinfer.checkpoint.packed_cache`.
+    pre : str, optional
+        How text is cut into words, instead of ``tokenizer.ggml.pre`` of a GGUF file that lacks it
+        or names it wrongly.
     """
 
     dtype: str | None = None
@@ -37,3 +40,4 @@ class LoadOptions:
     isa: str | None = None
     kv_type: str | None = None
     packed_cache: bool | str | Path = False
+    pre: str | None = None

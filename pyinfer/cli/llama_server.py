@@ -45,7 +45,7 @@ _OPTIONS_WITHOUT_EFFECT = (
     "--slot-prompt-similarity --cache-reuse -cram --cache-ram --pooling --spec-type --draft "
     "--draft-max --draft-min --draft-p-min -md --model-draft -cd --ctx-size-draft -ngld "
     "--gpu-layers-draft -C --cpu-mask -Cr --cpu-range --verbosity -lv --log-file --log-verbosity "
-    "--defrag-thold -dt --fit --override-kv --swa-checkpoints --ctx-checkpoints --embd-normalize "
+    "--defrag-thold -dt --fit --swa-checkpoints --ctx-checkpoints --embd-normalize "
     "--sleep-idle-seconds --tags"
 )
 #: They would change answers or access, so silence would be wrong.
@@ -101,6 +101,26 @@ class _Noted(argparse.Action):
         note(f"pyinfer: warning: {option_string} has no effect here")
 
 
+class _Override(argparse.Action):
+    """Takes ``tokenizer.ggml.pre=str:NAME``; other keys would change what a file means."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        for pair in str(values).split(","):
+            key, _, value = pair.partition("=")
+            if key != "tokenizer.ggml.pre" or not value.startswith("str:"):
+                raise UsageError(
+                    f"{option_string} of {key[:80]!r} is not offered: the model's file says it",
+                    hint="tokenizer.ggml.pre=str:NAME is; write another file for other keys",
+                )
+            namespace.pre = value.removeprefix("str:")
+
+
 class _Refused(argparse.Action):
     """Raises UsageError with the reason."""
 
@@ -151,6 +171,7 @@ def add_arguments(parser: Parser) -> None:
     for name in _OPTIONS_WITHOUT_EFFECT.split():
         add(name, action=_Noted, help=argparse.SUPPRESS)
     add("-fa", "--flash-attn", nargs="?", action=_Noted, help=argparse.SUPPRESS)
+    add("--override-kv", action=_Override, help="tokenizer.ggml.pre=str:NAME")
     for name in _REFUSED:
         add(name, action=_Refused, help=argparse.SUPPRESS)
 
@@ -172,6 +193,7 @@ def run(options: argparse.Namespace) -> int:
             ctx_size=options.ctx_size if (options.ctx_size or 0) > 0 else None,
             threads=options.threads if (options.threads or 0) > 0 else None,
             kv_type=_kv_type(options),
+            pre=getattr(options, "pre", None),
         ),
         reasoning_budget=budget if budget is not None and budget >= 0 else None,
         sampling=_sampling(options),

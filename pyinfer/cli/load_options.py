@@ -50,6 +50,11 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], Callable[[], str], dict[str, Any]]] =
         lambda: "keep packed weights; the next load is fast",
         {"action": "store_true"},
     ),
+    "pre": (
+        ("--pre",),
+        lambda: "for a GGUF file without tokenizer.ggml.pre: the name to take, such as qwen2",
+        {"metavar": "NAME"},
+    ),
 }
 
 

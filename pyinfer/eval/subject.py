@@ -49,7 +49,7 @@ class Subject:
         resolved = resolve_model(DEMO_FOLDER if model is None else model)
         self.name = resolved.name
         with resolved.reading():
-            self._tokenizer, _ = read_tokenizer(resolved.path)
+            self._tokenizer, _ = read_tokenizer(resolved.path, options.pre)
             self.loaded: LoadedModel = load_model(resolved.path, options, progress=progress)
 
     @property

@@ -237,7 +237,7 @@ class ModelManager:
             on_progress=model.progressed,
             on_steps=self._on_steps,
         )
-        tokenizer, _ = await self._in_thread(read_tokenizer, path)
+        tokenizer, _ = await self._in_thread(read_tokenizer, path, load.pre)
         ready = await asyncio.shield(model.process.ready)
         if tokenizer is None:
             raise ModelUnsupportedError(

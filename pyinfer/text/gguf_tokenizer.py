@@ -94,8 +94,10 @@ def pre_tokenizer_of(metadata: Mapping[str, Any]) -> PreTokenizer:
     pre = metadata.get("tokenizer.ggml.pre")
     if not isinstance(pre, str) or pre not in GGUF_PRE:
         raise ModelUnsupportedError(
-            f"tokenizer.ggml.pre {_shown(pre)} is not supported",
-            hint="Supported: " + ", ".join(sorted(GGUF_PRE)),
+            "tokenizer.ggml.pre is missing: how text is cut into words is not known"
+            if pre is None
+            else f"tokenizer.ggml.pre {_shown(pre)} is not supported",
+            hint="name it (--pre NAME, pyinfer.load(pre=NAME)): " + ", ".join(sorted(GGUF_PRE)),
         )
     return GGUF_PRE[pre]
 

@@ -10,6 +10,7 @@ import pytest
 
 from pyinfer.cli.arguments import Parser
 from pyinfer.cli.commands import COMMANDS
+from pyinfer.errors import UsageError
 
 from ..source_tree import ROOT, text
 
@@ -57,3 +58,12 @@ def test_sections_name_all_options_and_no_others(heading: str) -> None:
         assert named(usage.replace("pyinfer-llama-server", "")) <= known
     if heading != "serve":  # its table is in serving.md
         assert [action for action in actions if not named(body) & set(action)] == []
+
+
+def test_override_kv_is_obeyed_or_refused() -> None:
+    parser = Parser(prog="llama-server")
+    import_module("pyinfer.cli.llama_server").add_arguments(parser)
+    assert parser.parse_args(["--override-kv", "tokenizer.ggml.pre=str:qwen2"]).pre == "qwen2"
+    for pair in ("qwen2.context_length=int:8", "tokenizer.ggml.pre=int:1", "x"):
+        with pytest.raises(UsageError, match=f"--override-kv of '{pair.partition('=')[0]}' is not"):
+            parser.parse_args(["--override-kv", pair])
