@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyinfer.model.step import LOGITS_NONE, Span
+from pyinfer.model.step import LOGITS_LAST, LOGITS_NONE, Span
 
 from ..checkpoints import random_config, write_folder
 from ..model.steps import load, random_tokens, table, with_runtime
@@ -28,7 +28,7 @@ def test_last_token(tmp_path: Path, record_property: Any) -> None:
     model = with_runtime(load(tmp_path, "f32"), 2)
     tokens = random_tokens(model, 120)
     model.step([Span(tokens[:70], 0, table(model), LOGITS_NONE)])
-    model.step([Span(tokens[70:], 70, table(model), LOGITS_NONE)])
+    model.step([Span(tokens[70:], 70, table(model), LOGITS_NONE, keep=LOGITS_LAST)])
     found = model.hidden(49)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
