@@ -2,6 +2,7 @@
 #include "check.h"
 #include "pyinfer/cpu.h"
 #include "pyinfer/fpmode.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +47,11 @@ struct guarded check_bytes(struct check *c, size_t n) {
 
 struct guarded check_output(struct check *c, size_t bytes) { return guarded_new(bytes, c->at_end); }
 
+/* Adds a word to the hash (Fowler, Noll and Vo, 1a, on words). */
+static void add_to_hash(struct check *c, uint32_t word) {
+    c->hash = (c->hash ^ word) * UINT64_C(0x100000001b3);
+}
+
 static void report(struct check *c, const char *what, size_t index) {
     fprintf(stderr, "%s: %s differs from scalar at %zu\n", c->kernels->level->name, what, index);
     c->failures++;
@@ -55,6 +61,13 @@ void check_same_floats(struct check *c, const char *what, const struct guarded *
                        const struct guarded *expected) {
     const float *a = found->data;
     const float *b = expected->data;
+    for (size_t i = 0; i < found->bytes / sizeof(float); i++) {
+        uint32_t bits = 0x7fc00000u; /* sign and payload of a NaN are no part of the contract */
+        if (a[i] == a[i]) {
+            memcpy(&bits, a + i, sizeof bits);
+        }
+        add_to_hash(c, bits);
+    }
     for (size_t i = 0; i < found->bytes / sizeof(float); i++) {
         if (memcmp(a + i, b + i, sizeof(float)) != 0 && (a[i] == a[i] || b[i] == b[i])) {
             report(c, what, i);
@@ -68,6 +81,7 @@ void check_same_bytes(struct check *c, const char *what, const struct guarded *f
     const uint8_t *a = found->data;
     const uint8_t *b = expected->data;
     for (size_t i = 0; i < found->bytes; i++) {
+        add_to_hash(c, a[i]);
         if (a[i] != b[i]) {
             report(c, what, i);
             return;
@@ -77,9 +91,10 @@ void check_same_bytes(struct check *c, const char *what, const struct guarded *f
 
 /* All rounds of one level; returns the failures. */
 static size_t run_level(const struct pi_level *level, const struct pi_kernels *scalar,
-                        void (*test)(struct check *c), size_t rounds) {
+                        void (*test)(struct check *c), size_t rounds, uint64_t contract) {
     struct pi_kernels kernels;
     size_t failures = 0;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
     if (pi_kernels_init(&kernels, level) != PI_OK) {
         return 1;
     }
@@ -87,17 +102,23 @@ static size_t run_level(const struct pi_level *level, const struct pi_kernels *s
         struct check c = {.kernels = &kernels,
                           .scalar = scalar,
                           .state = 88172645463325252u + round,
-                          .at_end = round % 2 == 0};
+                          .at_end = round % 2 == 0,
+                          .hash = hash};
         const unsigned mode = pi_fpmode_enter();
         test(&c);
         pi_fpmode_leave(mode);
         failures += c.failures;
+        hash = c.hash;
     }
-    printf("%s: %zu rounds\n", level->name, rounds);
+    printf("%s: %zu rounds, contract %016" PRIx64 "\n", level->name, rounds, hash);
+    if (hash != contract) {
+        fprintf(stderr, "%s: the contract is %016" PRIx64 "\n", level->name, contract);
+        failures++;
+    }
     return failures;
 }
 
-int check_run(void (*test)(struct check *c), size_t rounds) {
+int check_run(void (*test)(struct check *c), size_t rounds, uint64_t contract) {
     const uint32_t features = pi_cpu_features();
     struct pi_kernels scalar;
     size_t n_levels;
@@ -108,7 +129,7 @@ int check_run(void (*test)(struct check *c), size_t rounds) {
     }
     for (size_t i = 0; i < n_levels; i++) {
         if (pi_level_runs(&levels[i], features)) {
-            failures += run_level(&levels[i], &scalar, test, rounds);
+            failures += run_level(&levels[i], &scalar, test, rounds, contract);
         }
     }
     return failures != 0;

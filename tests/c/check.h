@@ -1,4 +1,6 @@
-/* Random inputs, bit comparison and the loop over instruction sets of the kernel tests. */
+/* Random inputs, bit comparison and the loop over instruction sets of the kernel tests. The inputs are the
+ * same on every architecture, and so are the bits of the results: their hash is written down here, in the
+ * tests, so that no second machine is needed to compare. */
 #ifndef PYINFER_TESTS_CHECK_H
 #define PYINFER_TESTS_CHECK_H
 
@@ -12,6 +14,7 @@ struct check {
     uint64_t state;
     bool at_end; /* where the buffers of this case stand */
     size_t failures;
+    uint64_t hash; /* of everything that the kernels under test gave */
 };
 
 uint32_t check_random(struct check *c);
@@ -29,7 +32,8 @@ void check_same_bytes(struct check *c, const char *what, const struct guarded *f
                       const struct guarded *expected);
 
 /* Runs `test` many times for every available instruction set, in the floating-point mode of the
- * contract. Returns the exit status of the program. */
-int check_run(void (*test)(struct check *c), size_t rounds);
+ * contract. The hash of all results has to be `contract` at every level of every architecture. Returns
+ * the exit status of the program. */
+int check_run(void (*test)(struct check *c), size_t rounds, uint64_t contract);
 
 #endif

@@ -2,10 +2,21 @@
 #include "check.h"
 #include "pyinfer/panels.h"
 #include "pyinfer/qtype.h"
+#include <string.h>
 
 /* Groups of 128 inputs that a kernel may not part. */
 static size_t span_of(enum pi_format format) {
     return pi_ceil_div(pi_qtype_of(format)->block_inputs, PI_GROUP_INPUTS);
+}
+
+/* Sometimes all bytes of the blocks are one: the largest codes, of either sign, under small and ordinary
+ * scales. */
+static void spoil_blocks(struct check *c, struct guarded *blocks) {
+    static const uint8_t extreme[] = {0x00, 0x0f, 0x3f, 0x80, 0xbf};
+    const size_t which = check_random(c) % 16;
+    if (which < sizeof extreme) {
+        memset(blocks->data, extreme[which], blocks->bytes);
+    }
 }
 
 /* Panels of weights as the format quantizes them. The rows of a panel overlap in one sequence of blocks,
@@ -20,6 +31,7 @@ static struct guarded random_panels(struct check *c, enum pi_format format, size
     struct guarded blocks = check_output(c, n_blocks * q->block_bytes);
     struct guarded panels = check_output(c, n_panels * n_groups * q->group_bytes);
     c->scalar->quantize[format](blocks.data, values.data, n_blocks * q->block_inputs);
+    spoil_blocks(c, &blocks);
     for (size_t p = 0; p < n_panels; p++) {
         c->scalar->pack[format]((uint8_t *)panels.data + p * n_groups * q->group_bytes,
                                 (uint8_t *)blocks.data + p % n_starts * q->block_bytes,
@@ -34,6 +46,13 @@ static struct guarded random_panels(struct check *c, enum pi_format format, size
 static struct guarded random_activations(struct check *c, enum pi_format format, size_t n_tokens,
                                          size_t n_groups) {
     struct guarded x = check_floats(c, n_tokens * n_groups * PI_GROUP_INPUTS);
+    if (check_random(c) % 4 == 0) { /* all of one magnitude: 127 in 8 bits */
+        float *value = x.data;
+        const bool keep_signs = check_random(c) % 2 == 0;
+        for (size_t i = 0; i < x.bytes / sizeof *value; i++) {
+            value[i] = keep_signs && value[i] < 0.0f ? -3.0f : 3.0f;
+        }
+    }
     if (!pi_qtype_of(format)->quantized) {
         return x;
     }
@@ -168,4 +187,4 @@ static void test_all(struct check *c) {
     }
 }
 
-int main(void) { return check_run(test_all, 60); }
+int main(void) { return check_run(test_all, 60, UINT64_C(0x0cc2f997c6a65421)); }

@@ -250,4 +250,4 @@ static void test_all(struct check *c) {
     test_attn(c, PI_KV_Q8_0);
 }
 
-int main(void) { return check_run(test_all, 150); }
+int main(void) { return check_run(test_all, 150, UINT64_C(0x20182b631e1487bf)); }

@@ -41,6 +41,8 @@ enum pi_kv_format { PI_KV_F16 = 0, PI_KV_F32, PI_KV_Q8_0, PI_KV_FORMAT_COUNT };
 #define PI_UNUSED __attribute__((unused))
 /* The compiler forgets where a pointer came from: what was loaded through it is loaded again. */
 #define PI_HIDE(pointer) __asm__ volatile("" : "+r"(pointer))
+#define PI_JOIN_EXPANDED(a, b) a##b
+#define PI_JOIN(a, b) PI_JOIN_EXPANDED(a, b)
 #define PI_PRAGMA(text) _Pragma(#text)
 #define PI_UNROLL(n) PI_PRAGMA(GCC unroll n)
 

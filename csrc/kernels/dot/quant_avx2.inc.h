@@ -5,7 +5,7 @@
  *
  * `fetch` is constant: whether this pass over the group, of several, is the one that prefetches. */
 #include "kernels/util/x86_broadcast256.h"
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 
 #ifndef PARAM_GROUP
 #error "dot/quant_avx2.inc.h needs PARAM_GROUP"

@@ -4,7 +4,7 @@
  * maddubs adds two products per int16: with codes up to their largest and activations up to 127 in
  * magnitude, PARAM_STEPS of them stay below 32,768, then they are widened. */
 #include "kernels/util/x86_broadcast256.h"
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "pyinfer/kernel_types.h"
 #include <string.h>
 

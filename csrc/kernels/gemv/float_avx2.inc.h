@@ -3,7 +3,7 @@
  * weights: with a constant of at most 4, eight sums, up to four weights and one broadcast of 16
  * registers, and eight independent fma chains, which cover a latency of 4 on two ports. Parameters:
  * the AVX2 ones of a float format (README.md). */
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "pyinfer/kernel_types.h"
 #include <immintrin.h>
 

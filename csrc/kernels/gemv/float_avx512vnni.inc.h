@@ -3,7 +3,7 @@
  *
  * The chain of one panel and token is bound by the fma latency (4 cycles per input, 8 to 16 bytes
  * per cycle); the streams of a call are independent chains and hide it. */
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "pyinfer/kernel_types.h"
 #include <immintrin.h>
 
@@ -69,7 +69,7 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
 }
 
 #define PARAM_RUN run
-#include "kernels/gemv/variants_avx512vnni.inc.h"
+#include "kernels/gemv/variants.inc.h"
 
 #undef LINES
 #undef LINES_PER_STEP

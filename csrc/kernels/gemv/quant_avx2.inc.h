@@ -2,7 +2,7 @@
  * their partial sums in a small array; tokens run in parts of up to 4, which share the unpacked
  * weights. Parameters: the AVX2 ones of a quantized format (README.md). */
 #include "kernels/dot/quant_avx2.inc.h"
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "pyinfer/kernel_types.h"
 #include <string.h>
 

@@ -6,7 +6,7 @@
  * tokens. Few tokens leave the multipliers waiting for memory; from PAIR_TOKENS on they bind, and two
  * streams are computed as the two panels of a tile, which halves the loads of activations. */
 #include "kernels/dot/quant_avx512vnni.inc.h"
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "pyinfer/kernel_types.h"
 
 #ifndef PARAM_KERNEL
@@ -72,7 +72,7 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
 }
 
 #define PARAM_RUN run
-#include "kernels/gemv/variants_avx512vnni.inc.h"
+#include "kernels/gemv/variants.inc.h"
 
 #undef PAIR_TOKENS
 #include "kernels/undef_params.h"

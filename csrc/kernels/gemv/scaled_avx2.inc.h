@@ -2,7 +2,7 @@
  * panel are expanded once for all tokens. Parameters: the AVX2 ones of a format with scaled parts
  * (README.md). */
 #include "kernels/dot/scaled_avx2.inc.h"
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 
 #ifndef PARAM_KERNEL
 #error "gemv/scaled_avx2.inc.h needs PARAM_KERNEL"

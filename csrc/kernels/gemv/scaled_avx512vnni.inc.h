@@ -5,7 +5,7 @@
  * As in quant_avx512vnni.inc.h the streams of a call are walked in lockstep and weights are unpacked
  * once for all tokens. Sums over 16 activations are no part of a record; they are computed once per
  * group for all streams. */
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "pyinfer/kernel_types.h"
 
 #ifndef PARAM_KERNEL
@@ -146,7 +146,7 @@ PI_INLINE void run(const struct pi_gemv_args *a, size_t n_streams, size_t n_toke
 }
 
 #define PARAM_RUN run
-#include "kernels/gemv/variants_avx512vnni.inc.h"
+#include "kernels/gemv/variants.inc.h"
 
 #undef PARTS
 #include "kernels/undef_params.h"

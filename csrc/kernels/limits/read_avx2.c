@@ -1,6 +1,7 @@
 /* Plain reading at the walk of the GEMV: 1 KiB of every stream in turn. */
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "pyinfer/kernel_types.h"
+#include <immintrin.h>
 #include <string.h>
 
 pi_read_fn pi_limits_read_avx2;

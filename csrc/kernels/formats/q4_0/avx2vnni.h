@@ -4,7 +4,7 @@
  * The offset of the weights, -8, is in the start value. */
 #include "kernels/formats/q4_0/nibbles_avx2.h"
 #include "kernels/util/x86_broadcast256.h"
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "kernels/util/x86_sum_dpbusd256.h"
 #include "pyinfer/kernel_types.h"
 

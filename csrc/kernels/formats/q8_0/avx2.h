@@ -8,7 +8,7 @@
  * safely. */
 #include "kernels/formats/q8_0/layout.h"
 #include "kernels/util/x86_broadcast256.h"
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "kernels/util/x86_sum_maddubs256.h"
 #include "pyinfer/kernel_types.h"
 

@@ -4,7 +4,7 @@
  * The offset of the weights, -128, is in the start value. */
 #include "kernels/formats/q8_0/layout.h"
 #include "kernels/util/x86_broadcast256.h"
-#include "kernels/util/x86_prefetch.h"
+#include "kernels/util/prefetch.h"
 #include "kernels/util/x86_sum_dpbusd256.h"
 #include "pyinfer/kernel_types.h"
 #include <string.h>

@@ -1,10 +1,10 @@
 /* Part of templates: the exported GEMV over PARAM_RUN(args, n_streams, n_tokens), an inlined body with
  * both counts constant. */
 #ifndef PARAM_KERNEL
-#error "gemv/variants_avx512vnni.inc.h needs PARAM_KERNEL"
+#error "gemv/variants.inc.h needs PARAM_KERNEL"
 #endif
 #ifndef PARAM_RUN
-#error "gemv/variants_avx512vnni.inc.h needs PARAM_RUN"
+#error "gemv/variants.inc.h needs PARAM_RUN"
 #endif
 
 #define EACH_TOKEN_COUNT(n_streams)                                                                \

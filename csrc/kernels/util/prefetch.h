@@ -1,9 +1,8 @@
 /* Prefetch of the bytes that a stream will read soon; distances of 0 switch a level off. */
-#ifndef PYINFER_KERNELS_UTIL_X86_PREFETCH_H
-#define PYINFER_KERNELS_UTIL_X86_PREFETCH_H
+#ifndef PYINFER_KERNELS_UTIL_PREFETCH_H
+#define PYINFER_KERNELS_UTIL_PREFETCH_H
 
 #include "pyinfer/types.h"
-#include <immintrin.h>
 
 /* Every line of `bytes` from `at` on, `near` bytes ahead into L1 and `far` bytes ahead into L2.
  * Addresses past the end of the data are harmless: a prefetch never faults. */
@@ -11,12 +10,12 @@ PI_INLINE void pi_prefetch_stream(const void *at, size_t bytes, size_t near, siz
     const char *line = at;
     if (near != 0) {
         for (size_t i = 0; i < bytes; i += PI_LINE_BYTES) {
-            _mm_prefetch(line + i + near, _MM_HINT_T0);
+            PI_PREFETCH(line + i + near);
         }
     }
     if (far != 0) {
         for (size_t i = 0; i < bytes; i += PI_LINE_BYTES) {
-            _mm_prefetch(line + i + far, _MM_HINT_T1);
+            PI_PREFETCH_L2(line + i + far);
         }
     }
 }
@@ -25,7 +24,7 @@ PI_INLINE void pi_prefetch_stream(const void *at, size_t bytes, size_t near, siz
  * loop that reads line by line it costs one instruction and no branch. */
 PI_INLINE void pi_prefetch_line(const void *line, const bool fetch, size_t far) {
     if (fetch) {
-        _mm_prefetch((const char *)line + far, _MM_HINT_T1);
+        PI_PREFETCH_L2((const char *)line + far);
     }
 }
 

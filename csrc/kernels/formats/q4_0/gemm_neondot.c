@@ -1,0 +1,7 @@
+/* q4_0 GEMM, aarch64 with dot products. */
+#include "kernels/formats/q4_0/neon.h"
+#include "kernels/util/arm_sums_dot.h"
+
+#define PARAM_KERNEL pi_gemm_q4_0_neondot
+#define PARAM_SUMS pi_sums_dot
+#include "kernels/gemm/quant_neon.inc.h"

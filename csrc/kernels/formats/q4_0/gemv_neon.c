@@ -1,0 +1,7 @@
+/* q4_0 GEMV, Armv8.0. */
+#include "kernels/formats/q4_0/neon.h"
+#include "kernels/util/arm_sums16.h"
+
+#define PARAM_KERNEL pi_gemv_q4_0_neon
+#define PARAM_SUMS pi_sums16
+#include "kernels/gemv/quant_neon.inc.h"

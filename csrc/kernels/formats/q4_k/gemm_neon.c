@@ -1,0 +1,7 @@
+/* q4_k GEMM, Armv8.0. */
+#include "kernels/formats/q4_k/neon.h"
+#include "kernels/util/arm_sums16.h"
+
+#define PARAM_KERNEL pi_gemm_q4_k_neon
+#define PARAM_SUMS pi_sums16
+#include "kernels/gemm/quant_neon.inc.h"

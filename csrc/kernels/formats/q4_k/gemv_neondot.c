@@ -1,0 +1,7 @@
+/* q4_k GEMV, aarch64 with dot products. */
+#include "kernels/formats/q4_k/neon.h"
+#include "kernels/util/arm_sums_dot.h"
+
+#define PARAM_KERNEL pi_gemv_q4_k_neondot
+#define PARAM_SUMS pi_sums_dot
+#include "kernels/gemv/quant_neon.inc.h"

@@ -1,0 +1,7 @@
+/* q5_k GEMM, aarch64 with dot products. */
+#include "kernels/formats/q5_k/neon.h"
+#include "kernels/util/arm_sums_dot.h"
+
+#define PARAM_KERNEL pi_gemm_q5_k_neondot
+#define PARAM_SUMS pi_sums_dot
+#include "kernels/gemm/quant_neon.inc.h"

@@ -1,0 +1,5 @@
+/* q5_k GEMM, aarch64 with 8-bit matrix products. */
+#include "kernels/formats/q5_k/neon.h"
+
+#define PARAM_KERNEL pi_gemm_q5_k_neoni8mm
+#include "kernels/gemm/quant_neoni8mm.inc.h"
