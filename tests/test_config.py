@@ -184,7 +184,6 @@ def test_head_dim() -> None:
         ),
         ({"use_mrope": True}, "use_mrope"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu', only 'silu' runs"),
-        ({"quantization_config": {"quant_method": "gptq"}}, "quantization_config"),
         ({"layer_types": ["full_attention", "sliding_attention"]}, "no window is set"),
         ({"layer_types": ["full_attention", "linear_attention"]}, "linear_attention"),
         ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "'linear' does not run"),
