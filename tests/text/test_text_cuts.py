@@ -63,6 +63,7 @@ def test_long_texts_are_cut_into_pieces_of_bounded_size(r1: Tokenizer, text: str
     parts = list(pieces(text, r1._cut))
     assert "".join(parts) == text
     assert all(PIECE_CHARS <= len(part) < PIECE_CHARS + 100 for part in parts[:-1])
+    assert len(parts[-1]) < PIECE_CHARS + 100
 
 
 def test_a_text_without_a_place_is_one_piece(r1: Tokenizer) -> None:
