@@ -6,7 +6,7 @@ It belongs to one thread. Everything it says leaves as events; see ``messages.py
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 
@@ -343,6 +343,11 @@ class Engine:
         if mask is not None and hooks is not None and not hooks.mask(mask):
             mask = None
         token = sequence.sampler.choose(row, sequence.n_tokens, mask)
+        at_end = token in sequence.eos_ids
+        if at_end and hooks is not None and (instead := hooks.instead_of_end()):
+            self._force(sequence, instead)
+            self._end_if_full(sequence, now, events)
+            return
         sequence.append(token)
         sequence.sampler.accept(token)
         sequence.unsent.append(token)
@@ -361,9 +366,10 @@ class Engine:
             if action == "loop":
                 self._end(sequence, "length", "loop", now, events)
                 return
-            for forced in action or ():
-                if not self._full(sequence):
-                    self._force(sequence, forced)
+            self._force(sequence, action or ())
+        self._end_if_full(sequence, now, events)
+
+    def _end_if_full(self, sequence: Sequence, now: int, events: list[Event]) -> None:
         cause = self._full(sequence)
         deadline_ns = sequence.request.deadline_ns
         if deadline_ns is not None and now - sequence.first_token_ns >= deadline_ns:
@@ -371,12 +377,16 @@ class Engine:
         if cause:
             self._end(sequence, "length", cause, now, events)
 
-    def _force(self, sequence: Sequence, token: int) -> None:
-        sequence.append(token)
-        sequence.sampler.accept(token)
-        sequence.unsent.append(token)
-        if sequence.params.logprobs is not None:
-            sequence.unsent_logprobs.append(None)
+    def _force(self, sequence: Sequence, tokens: Iterable[int]) -> None:
+        """Append tokens without sampling, as far as there is room."""
+        for token in tokens:
+            if self._full(sequence):
+                return
+            sequence.append(token)
+            sequence.sampler.accept(token)
+            sequence.unsent.append(token)
+            if sequence.params.logprobs is not None:
+                sequence.unsent_logprobs.append(None)
 
     def _full(self, sequence: Sequence) -> str:
         """Which limit the sequence has reached; empty for none."""

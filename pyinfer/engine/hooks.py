@@ -40,6 +40,10 @@ class Hooks(Protocol):
         """See a sampled token (not an end token, not a forced one) and say what happens next."""
         ...
 
+    def instead_of_end(self) -> Sequence[int] | None:
+        """Ids to put in place of an end token that was sampled; None lets the answer end."""
+        ...
+
     def mask(self, out: npt.NDArray[np.uint32]) -> bool:
         """Write which tokens may come next.
 

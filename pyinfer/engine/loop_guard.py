@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -67,6 +69,10 @@ class GuardedHooks:
         action = None if self._rules is None else self._rules.on_token(token)
         looped = self._guard.push(token)
         return "loop" if looped and action is None else action
+
+    def instead_of_end(self) -> Sequence[int] | None:
+        """Ids to put in place of an end token, as the rules say."""
+        return None if self._rules is None else self._rules.instead_of_end()
 
     def mask(self, out: npt.NDArray[np.uint32]) -> bool:
         """Write which tokens may come next, as the rules say."""

@@ -55,6 +55,10 @@ class ReasoningWatch:
         over = self._used - self._limit
         if over < 0 or (over < _PATIENCE and incomplete):
             return None
+        return self.close()
+
+    def close(self) -> list[int]:
+        """End the reasoning now; return the ids to force."""
         for piece in self._forced_text:
             self._parser.push(piece)
         return self._forced_end

@@ -134,6 +134,16 @@ class RequestHooks:
             self._decode(extra)
         return forced or None
 
+    def instead_of_end(self) -> list[int] | None:
+        """An answer that must have a content does not end inside its reasoning."""
+        if self._watch is None or self._grammar is None:
+            return None
+        forced = self._watch.close()
+        self._watch = None
+        for extra in forced:
+            self._decode(extra)
+        return forced
+
     def take_texts(self) -> list[Decoded]:
         """What the tokens since the last call add, the forced ones too."""
         decoded, self._decoded = self._decoded, []

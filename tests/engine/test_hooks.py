@@ -35,6 +35,7 @@ class Rules:
         self.actions = actions
         self.allowed = allowed
         self.seen: list[int] = []
+        self.instead: tuple[int, ...] | None = None
 
     @property
     def masks(self) -> bool:
@@ -49,6 +50,9 @@ class Rules:
 
     def take_texts(self) -> None:
         return None
+
+    def instead_of_end(self) -> Any:
+        return self.instead
 
     def mask(self, out: np.ndarray) -> bool:
         if self.allowed is None or len(self.seen) > 4:
@@ -86,6 +90,15 @@ def test_hooks_stop_and_force() -> None:
 
     events = run_with_rules(Rules({2: (11, 12, 13)}), max_tokens=4)
     assert answer(events) == [*plain[:2], 11, 12]
+    assert end_of(events).cause == "limit"
+
+
+def test_an_end_token_can_be_replaced() -> None:
+    rules = Rules({}, [EOS])  # nothing but the end token may come
+    assert answer(run_with_rules(rules, ignore_eos=False)) == [EOS]
+    rules.instead = (11, 12, 13)
+    events = run_with_rules(rules, ignore_eos=False)
+    assert answer(events) == [11, 12, 13, 11, 12, 13, 11, 12]
     assert end_of(events).cause == "limit"
 
 

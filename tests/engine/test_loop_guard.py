@@ -61,6 +61,9 @@ class Said:
     def take_texts(self) -> None:
         return None
 
+    def instead_of_end(self) -> Any:
+        return [8]
+
     def mask(self, out: np.ndarray) -> bool:
         out[:] = 7
         return True
@@ -72,6 +75,7 @@ def test_rules_come_first(action: Any) -> None:
     seen = [hooks.on_token(1) for _ in range(SHORTEST_BLOCK * REPEATS)]
     assert seen[:-1] == [action] * (len(seen) - 1)
     assert seen[-1] == ("loop" if action is None else action)
+    assert hooks.instead_of_end() == [8]
     bits = np.zeros(2, np.uint32)
     assert (hooks.masks, hooks.mask(bits), bits.tolist()) == (True, True, [7, 7])
     alone = GuardedHooks()

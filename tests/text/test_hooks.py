@@ -145,6 +145,18 @@ def test_budget_then_grammar(mini: Tokenizer) -> None:
     assert allowed(mini, hooks) == {"y", "n"}
 
 
+def test_an_answer_with_a_grammar_does_not_end_inside_its_reasoning(mini: Tokenizer) -> None:
+    hooks = hooks_of(mini, Rules(grammar=YES_NO, starts_in_reasoning=True))
+    assert hooks.on_token(mini.encode("a")[0]) is None
+    forced = hooks.instead_of_end()
+    assert forced is not None
+    assert mini.decode(forced) == FORCED_END
+    assert allowed(mini, hooks) == {"y", "n"}
+    assert hooks.instead_of_end() is None
+    budget = hooks_of(mini, Rules(starts_in_reasoning=True, reasoning_budget=9))
+    assert budget.instead_of_end() is None
+
+
 def test_budget_alone_masks_nothing(mini: Tokenizer) -> None:
     hooks = hooks_of(mini, Rules(starts_in_reasoning=True, reasoning_budget=1))
     assert not hooks.masks
