@@ -212,10 +212,9 @@ def test_third_party_corpus(test_data: Path, tmp_path: Path) -> None:
 
 def test_third_party_files(test_data: Path) -> None:
     folder = test_data / "model-files"
-    with pytest.raises(ModelUnsupportedError, match=r"general\.architecture is 'bert'"):
-        open_checkpoint(folder / "ggml-vocab-bert-bge.gguf")
-    with pytest.raises(ModelUnsupportedError, match="'gpt2'"):
-        open_checkpoint(folder / "ggml-vocab-gpt-2.gguf")
+    for name in ("ggml-vocab-bert-bge.gguf", "ggml-vocab-gpt-2.gguf"):
+        with pytest.raises(ModelUnsupportedError, match="only a vocabulary, without weights"):
+            open_checkpoint(folder / name)
     with pytest.raises(ModelFormatError, match=r"tensor 'test\.weight\.0' needs bytes 128 to"):
         open_checkpoint(folder / "weight-inspect-tiny.gguf")
     with pytest.raises(PyinferError):

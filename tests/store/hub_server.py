@@ -63,7 +63,10 @@ class Hub:
         self.listing: Any = None
         self.log: list[tuple[str, str, dict[str, str]]] = []
         self.stall_seconds = 2.0
-        self.lock = threading.Lock()
+        # Where faults strike: nobody else draws from it, whatever other threads do.
+        self.random = random.Random(0)
+        self.lock = threading.Condition()
+        self.running = 0
         self.stopping = threading.Event()
         hub = self
 
@@ -91,6 +94,12 @@ class Hub:
         """The behaviour of the next request."""
         with self.lock:
             return self.faults.popleft() if self.faults else self.usual()
+
+    def count_from_zero(self) -> None:
+        """Forget what was sent, once no earlier request is being answered any more."""
+        with self.lock:
+            assert self.lock.wait_for(lambda: self.running == 0, 60)
+            self.sent = 0
 
     def random_faults(self, seed: int, share: float, kinds: tuple[str, ...]) -> None:
         """Let a share of the requests meet faults."""
@@ -146,6 +155,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
     def do_GET(self) -> None:
+        with self.hub.lock:
+            self.hub.running += 1
+        try:
+            self._answer()
+        finally:
+            with self.hub.lock:
+                self.hub.running -= 1
+                self.hub.lock.notify_all()
+
+    def _answer(self) -> None:
         hub, path = self.hub, unquote(self.path.partition("?")[0])
         with hub.lock:
             hub.log.append(
@@ -227,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             total = len(data) + (fault == "wrong_total")
             headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{total}"
         if fault in ("short", "stall", "reset", "drip"):
-            end = random.randrange(len(body)) if body else 0
+            end = self.hub.random.randrange(len(body)) if body else 0
         elif fault == "announce_less":
             length = end = length // 2
         elif fault == "announce_more":
@@ -236,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
             body += b"x" * 1000
             length = end = len(body)
         elif fault == "flip" and body:
-            body[random.randrange(len(body))] ^= 1 << random.randrange(8)
+            body[self.hub.random.randrange(len(body))] ^= 1 << self.hub.random.randrange(8)
         self._head(
             206 if match and fault != "no_range" else 200,
             {**headers, "Content-Length": str(length)},

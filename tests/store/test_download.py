@@ -148,7 +148,7 @@ def test_full_disk(hub: Hub, small_disk: Path, monkeypatch: pytest.MonkeyPatch) 
     check_visible(store, WEIGHTS)
     assert store.models() == []
     ballast.unlink()
-    hub.sent = 0
+    hub.count_from_zero()
     pull(MODEL, store=store, settings=QUICK)
     check_visible(store, WEIGHTS)
     assert hub.sent < len(WEIGHTS)  # continued

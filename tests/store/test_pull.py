@@ -180,7 +180,7 @@ def test_a_fault_that_stays(hub: Hub, store: Store, fault: str) -> None:
         assert "hf_secret" not in str(error)
         assert isinstance(error, DigestMismatchError) == (fault == "flip")
     hub.usual = lambda: "ok"
-    hub.sent = 0
+    hub.count_from_zero()
     get(store)
     assert_weights(store)
     assert hub.sent <= len(WEIGHTS)
@@ -201,7 +201,7 @@ def test_a_slow_drip_is_a_stall(hub: Hub, store: Store) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_random_faults(hub: Hub, store: Store, seed: int) -> None:
-    random.seed(seed)
+    hub.random.seed(seed)
     kinds = tuple(k for k in CONTENT_FAULTS if k not in ("stall", "no_answer"))
     hub.random_faults(seed, 0.6, kinds)
     for _ in range(60):
@@ -219,13 +219,13 @@ def test_only_what_is_missing_is_fetched_again(hub: Hub, store: Store) -> None:
     big = random.Random(3).randbytes(20 << 20)
     hub.repositories["org/big"] = {"m-Q8_0.gguf": big}
     hub.faults.extend(["short"])
-    random.seed(5)
+    hub.random.seed(5)
     with pytest.raises(RegistryError):
         get(store, "hf:org/big", dataclasses.replace(FAST, attempts=1))
     (data,) = store.partial.glob("*.data")
     have = data.stat().st_size
     assert have > 8 << 20
-    hub.sent = 0
+    hub.count_from_zero()
     get(store, "hf:org/big")
     assert hub.sent == len(big) - have
     (model,) = store.models()
@@ -235,7 +235,7 @@ def test_only_what_is_missing_is_fetched_again(hub: Hub, store: Store) -> None:
 @pytest.mark.parametrize("damage", ["flip", "cut", "zeros", "sums", "no sums", "sums garbage"])
 def test_partial_data_that_was_damaged_on_disk(hub: Hub, store: Store, damage: str) -> None:
     hub.faults.extend(["short"])
-    random.seed(11)
+    hub.random.seed(11)
     with pytest.raises(RegistryError):
         get(store, settings=dataclasses.replace(FAST, attempts=1))
     (data,), (sums,) = store.partial.glob("*.data"), store.partial.glob("*.sums")

@@ -82,7 +82,7 @@ def check_visible(store: Store, weights: bytes) -> None:
 def kill_rounds(hub: Hub, root: Path, weights: bytes, rounds: int, seed: int = 0) -> Tally:
     """Kill pulls at random moments, ``rounds`` in all; after each kill nothing wrong is visible."""
     context, rng, tally = servant(), random.Random(seed), Tally(size=len(weights))
-    hub.sent = 0
+    hub.count_from_zero()
     store = Store(root)
     while tally.killed < rounds:
         process = context.Process(target=one_pull, args=(hub.endpoint, str(root)))
@@ -110,7 +110,7 @@ def kill_rounds(hub: Hub, root: Path, weights: bytes, rounds: int, seed: int = 0
 def crowd(hub: Hub, root: Path, weights: bytes, processes: int) -> Tally:
     """Pull with many processes at once; all must succeed, the bytes come once."""
     context, store = servant(), Store(root)
-    hub.sent = 0
+    hub.count_from_zero()
     running = [
         context.Process(target=one_pull, args=(hub.endpoint, str(root))) for _ in range(processes)
     ]
