@@ -14,6 +14,7 @@ import pytest
 
 from pyinfer import errors
 from pyinfer.cli.commands import COMMANDS as COMMAND_NAMES
+from tools.reference import page
 
 from .source_tree import ROOT, files, name, text
 
@@ -129,6 +130,10 @@ def test_commands_exist() -> None:
             assert known, command
         if words[0] == "pytest" and len(words) > 1 and not words[1].startswith("-"):
             assert (ROOT / words[1]).exists(), command
+
+
+def test_the_reference_is_current() -> None:
+    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == page()
 
 
 def test_tasks_exist() -> None:
