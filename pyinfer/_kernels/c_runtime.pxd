@@ -1,7 +1,9 @@
 # Declarations of the runtime, the ops and the program. No logic.
 from libc.stdint cimport int32_t, uint8_t, uint64_t
 
-from pyinfer._kernels.c_api cimport cbool, pi_a8_group, pi_format, pi_head_stats, pi_level, pi_status
+from pyinfer._kernels.c_api cimport (
+    cbool, pi_a8_group, pi_format, pi_head_stats, pi_level, pi_status,
+)
 
 cdef extern from "pyinfer/runtime.h" nogil:
     ctypedef int32_t atomic_int32 "_Atomic int32_t"
