@@ -1,4 +1,4 @@
-"""pyinfer runs DeepSeek-R1-Distill-Qwen models on a CPU, on its own kernels.
+"""pyinfer runs the DeepSeek-R1 distills and their kin on a CPU, on its own kernels.
 
 The public surface is this module: :func:`load` (the only constructor), :class:`LLM`,
 :class:`SamplingParams`, :class:`Generation` and the errors of :mod:`pyinfer.errors`. Everything is

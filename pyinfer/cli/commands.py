@@ -94,7 +94,7 @@ def _parse(arguments: Sequence[str], command: str | None) -> argparse.Namespace:
 def build_parser(wanted: str) -> Parser:
     """The parser of the program; only the command ``wanted`` gets its options."""
     parser = Parser(
-        prog="pyinfer", description="DeepSeek-R1-Distill-Qwen on a CPU, on hand-written kernels."
+        prog="pyinfer", description="The DeepSeek-R1 distills on a CPU, on hand-written kernels."
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.add_argument(

@@ -89,4 +89,4 @@ def create_app(service: Service, http: HttpSettings | None = None) -> FastAPI:
 
 def default_model_name(service: Service) -> str:
     """What a request without a model's name gets."""
-    return service.settings.preload[0] if service.settings.preload else "demo"
+    return service.models.default_name

@@ -75,6 +75,11 @@ class ModelManager:
         self.default = settings.preload[0] if settings.preload else DEMO_NAME
 
     @property
+    def default_name(self) -> str:
+        """The model that a request without a name gets; never a path."""
+        return self._known[self.default.lower()].name
+
+    @property
     def loaded(self) -> list[LoadedModel]:
         """Models that are loaded or being loaded."""
         return list(self._models.values())

@@ -146,7 +146,8 @@ class Service:
         self._check_open()
         spec.check()
         spec = self._with_settings(spec)
-        record = RequestRecord(spec.request_id, spec.model)
+        # Nameless until a model was found: what clients make up is no label of metrics.
+        record = RequestRecord(spec.request_id, "")
         self._admission.enter()
         self._waiting += 1
         try:
@@ -236,7 +237,7 @@ class Service:
             As :meth:`generate`; besides, the computation may fail.
         """
         self._check_open()
-        record = RequestRecord(request_id, model)
+        record = RequestRecord(request_id, "")
         self._admission.enter()
         self._waiting += 1
         waiting = True
@@ -245,6 +246,7 @@ class Service:
         try:
             lease = await self.models.acquire(model, keep_alive)
             served = lease.served
+            record.model = served.name
             record.model_ns = time.perf_counter_ns() - record.arrived_ns
             ready, gate, process = lease.model.ready, lease.model.gate, lease.model.process
             assert ready is not None
@@ -261,7 +263,7 @@ class Service:
             places = await gate.enter(len(requests), self.settings.queue_timeout)
             self._waiting -= 1
             waiting = False
-            record.model, record.phase = served.name, "prefill"
+            record.phase = "prefill"
             vectors, record.cached_tokens = await run_embeddings(process, requests)
             record.prompt_tokens = sum(len(request.tokens) for request in requests)
             record.reason = "stop"

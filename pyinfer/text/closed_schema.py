@@ -208,6 +208,8 @@ class _Closer:
             if "properties" not in result:
                 result["type"] = "array"
             return
+        if not isinstance(result.get("properties", {}), dict):
+            return  # for the compiler to refuse
         names = _own_names(result) | outer
         if not names and not isinstance(result.get("properties"), dict):
             return

@@ -18,6 +18,9 @@ from typing import Any
 MAX_MULTIPLE = 10_000
 #: Of numbers, before the point and behind it.
 MAX_DIGITS = 20
+#: The compiler keeps numbers as doubles: more digits come out as other numbers.
+MAX_EXACT = 1 << 53
+MAX_SIGNIFICANT = 15
 #: Of ``minLength``, ``maxItems`` and their like.
 MAX_COUNT = (1 << 31) - 1
 #: Of ``{m,n}`` in regular expressions.
@@ -125,6 +128,8 @@ def _check_node(node: dict[str, Any], where: str) -> None:
     for key in _NUMBERS:
         if key in node and not isinstance(node[key], bool):  # a flag in old drafts
             _check_number(node[key], _join(where, key))
+    for key in ("const", "enum"):
+        _check_exact(node.get(key), _join(where, key))
     for key in _COUNTS:
         if key in node:
             _check_count(node[key], _join(where, key))
@@ -137,6 +142,25 @@ def _check_node(node: dict[str, Any], where: str) -> None:
     patterns = node.get("patternProperties")
     for pattern in patterns if isinstance(patterns, dict) else ():
         check_repeats(pattern, _join(where, "patternProperties"))
+
+
+def _check_exact(value: Any, where: str) -> None:
+    """Refuse numbers, also within lists and objects, that would be written as others."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+        elif isinstance(item, int | float) and not isinstance(item, bool):
+            small = isinstance(item, int) and abs(item) <= MAX_EXACT
+            digits = Decimal(repr(item)).normalize().as_tuple().digits
+            if not small and len(digits) > MAX_SIGNIFICANT:
+                raise SchemaError(
+                    f"{where}: a number has more than {MAX_SIGNIFICANT} digits and would be "
+                    "rounded; ask for a string"
+                )
 
 
 def _check_length(value: Any, most: int, where: str) -> None:

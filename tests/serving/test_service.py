@@ -198,6 +198,22 @@ def test_wrong_requests_are_refused_before_they_wait() -> None:
     run(work)
 
 
+def test_names_that_clients_make_up_are_in_no_record() -> None:
+    async def work() -> None:
+        async with running_service() as service:
+            records: list[RequestRecord] = []
+            service.on_finish(records.append)
+            with pytest.raises(ModelNotFoundError):
+                await service.generate(ask("hi", model="made-up"))
+            with pytest.raises(ModelNotFoundError):
+                await service.embed("made-up", ["hi"])
+            assert [(record.model, record.error) for record in records] == [
+                ("", "model_not_found"), ("", "model_not_found"),
+            ]  # fmt: skip
+
+    run(work)
+
+
 def test_a_full_queue_refuses_and_a_queued_request_can_leave() -> None:
     async def work() -> None:
         async with running_service(parallel=1, max_queue=1, queue_timeout=200) as service:

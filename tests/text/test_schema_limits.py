@@ -72,6 +72,12 @@ def test_limits(key: str, fits: Any, over: Any) -> None:
     assert key in refusal(over)
 
 
+def test_numbers_that_a_double_holds_are_taken() -> None:
+    check_schema(
+        {"enum": [1 << 53, -(1 << 53), 10**19, 0.1, 12345.678901234, True, None, "1" * 30]}
+    )
+
+
 def test_the_number_of_schemas() -> None:
     def holding(count: int) -> Any:
         rows = [{"prefixItems": [{}] * 99} for _ in range(count // 100)]
@@ -93,6 +99,9 @@ def test_the_number_of_schemas() -> None:
         ({"minimum": "x"}, "must be a number"),
         ({"maximum": 1e300}, "digits"),
         ({"maximum": 1e-300}, "digits"),
+        ({"const": 9007199254740993}, "rounded"),
+        ({"enum": ["a", {"id": [1234567890123456789]}]}, "enum: a number"),
+        ({"const": 123456789.12345679}, "rounded"),
         ({"minLength": -1}, "not negative"),
         ({"minLength": 1.5}, "integer"),
         ({"maxItems": "3"}, "integer"),

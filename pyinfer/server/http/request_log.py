@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pyinfer.errors import PyinferError, internal_error
@@ -79,6 +80,8 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            pass  # while its body was coming: the line of the log says 499
         except Exception:
             LOG.exception("a request failed", extra={"facts": {"request_id": request_id}})
             if not entry.status:

@@ -25,6 +25,9 @@ FALLBACK: Mapping[str, float | int] = {"temperature": 0.8, "top_k": 40, "top_p":
 _TYPE_NAMES = {int: "integer", float: "float32", bool: "boolean", str: "array"}
 _THINK_LEVELS = ("low", "medium", "high", "max")
 
+#: Names of unknown options in a line of the log.
+MAX_SHOWN = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -53,11 +56,12 @@ def read_options(values: Mapping[str, Any] | None, logprobs: int | None = None) 
     chosen: dict[str, Any] = {}
     context: int | None = None
     refuse(values or {}, OLLAMA_OPTIONS, "options")
+    unknown = [name for name in values or {} if name not in OPTION_TYPES]
+    if unknown:
+        shown = ", ".join(f"{name:.40}" for name in unknown[:MAX_SHOWN])
+        log.warning("%d unknown options are ignored: %r", len(unknown), shown)
     for name, value in (values or {}).items():
-        if name not in OPTION_TYPES:
-            log.warning("unknown option %.40r is ignored", name)
-            continue
-        if value is None:
+        if name not in OPTION_TYPES or value is None:
             continue
         value = _typed(name, value)
         if name == "num_ctx":

@@ -62,7 +62,7 @@ def read_choice(choice: str | dict[str, Any] | None) -> Choice:
     if choice is None:
         return Choice("auto")
     word = choice if isinstance(choice, str) else choice.get("type")
-    if word in _WORDS:
+    if isinstance(word, str) and word in _WORDS:
         return Choice(_WORDS[word])
     if isinstance(choice, str):
         raise bad_value("tool_choice", "tool_choice must be none, auto, required or a tool")

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("fastapi")
 
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.requests import ClientDisconnect
 
 from pyinfer.errors import RequestError
 from pyinfer.server.http import request_log
@@ -129,6 +130,27 @@ def test_a_client_that_left_is_499_and_its_record_may_come_later(
     (line,) = facts(lines)
     assert (line["status"], line["bytes"]) == (499, 3)
     assert (line["reason"], line["phase"]) == ("abort", "prefill")
+
+
+def test_a_client_that_left_while_its_body_came_is_no_error(
+    lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_log, "LATE_RECORD_SECONDS", 0.0)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise ClientDisconnect
+
+    async def work() -> None:
+        exchange = Exchange()
+        await RequestLog(app, Records())(scope(), exchange.receive, exchange.send)
+        async with asyncio.timeout(60):
+            while not facts(lines):
+                await asyncio.sleep(0)
+
+    asyncio.run(work())
+    (line,) = facts(lines)
+    assert line["status"] == 499
+    assert not facts(lines, "a request failed")
 
 
 def test_other_traffic_passes(lines: pytest.LogCaptureFixture) -> None:

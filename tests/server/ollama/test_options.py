@@ -93,7 +93,12 @@ def test_ranges_name_the_option_of_the_client() -> None:
 def test_unknown_options_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "pyinfer.server"):
         assert read_options({"novelty": 1, "x" * 100: 2}).params == SamplingParams()
-    assert "'novelty' is ignored" in caplog.text
+    assert "2 unknown options are ignored: 'novelty, xxx" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "pyinfer.server"):
+        read_options({f"o{number}": 1 for number in range(10_000)})
+    (line,) = caplog.messages  # however many there are
+    assert len(line) < 500
 
 
 def test_log_probabilities() -> None:

@@ -131,6 +131,8 @@ def test_other_fields(fields: dict[str, Any], name: str, value: object) -> None:
         ({"modalities": ["audio"]}, "modalities"),
         ({"tool_choice": "always"}, "tool_choice"),
         ({"tool_choice": {"type": "function"}}, "tool_choice"),
+        ({"tool_choice": {"type": []}}, "tool_choice"),
+        ({"tool_choice": {"type": {}}}, "tool_choice"),
         ({"logit_bias": {"a": 1}}, "logit_bias"),
         ({"logit_bias": {"1": 101}}, "logit_bias"),
         ({"temperature": 2.1}, "temperature"),
