@@ -17,7 +17,7 @@ test *arguments:
 
 # What catches most mistakes in half a minute: structure, documents, kernels of one format, text.
 fast:
-    {{ python }} -m pytest -q tests/test_structure.py tests/test_structure_c.py tests/test_docs.py tests/test_config.py tests/text tests/kernels
+    {{ python }} -m pytest -q tests/test_structure.py tests/test_structure_c.py tests/test_docs.py tests/test_config.py tests/text tests/kernels -k "q4_0 or not kernels"
 
 # Formatters.
 format:

@@ -25,7 +25,9 @@ _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
 def page() -> str:
     """The whole page as Markdown."""
-    package = griffe.load("pyinfer", search_paths=[ROOT], docstring_parser="numpy")
+    package = griffe.load(
+        "pyinfer", search_paths=[ROOT], docstring_parser="numpy", allow_inspection=False
+    )
     names = sorted(name for name in package.exports or () if str(name) != "__version__")
     objects = [(str(name), _target(package, str(name))) for name in names]
     kinds = {

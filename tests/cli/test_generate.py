@@ -195,6 +195,7 @@ def test_load_options(call: Call, llm: FakeLLM) -> None:
         "isa": "avx2",
         "kv_type": "q8_0",
         "packed_cache": True,
+        "pre": None,
     }
 
 
