@@ -245,5 +245,11 @@ def _not_done(
     data: Mapping[str, Any], others: Mapping[str, tuple[Any, ...]], where: str
 ) -> list[str]:
     """Name what the file asks for and pyinfer does not do by itself."""
-    found = [key for key in others if data.get(key) is not None and data[key] not in others[key]]
+    # Arrays of GGUF metadata are NumPy's, which compare element by element.
+    found = [
+        key
+        for key in others
+        if (value := data.get(key)) is not None
+        and (hasattr(value, "dtype") or value not in others[key])
+    ]
     return [f"{where}{', '.join(found)}: not applied"] if found else []

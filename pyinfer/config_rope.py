@@ -199,7 +199,7 @@ def _yarn(
     attention_factor: float | None,
 ) -> YarnScaling:
     beta_fast = fields.above("beta_fast", 0, 1e6, 32.0)
-    beta_slow = fields.above("beta_slow", 0, 1e6, 1.0)
+    beta_slow = fields.number("beta_slow", 1e-6, 1e6, 1.0)
     if beta_fast < beta_slow:
         raise fields.fail("beta_fast", f"at least beta_slow ({beta_slow:g})")
     return YarnScaling(
@@ -254,7 +254,8 @@ def gguf_rope_notes(metadata: Mapping[str, Any], own: str) -> tuple[str, ...]:
     found = [
         f"{own}{key} {show(value)}"
         for key, usual in neutral.items()
-        if (value := metadata.get(f"{own}{key}")) is not None and value not in usual
+        if (value := metadata.get(f"{own}{key}")) is not None
+        and (not isinstance(value, int | float | str) or value not in usual)
     ]
     if not found:
         return ()

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pyinfer import LLM
@@ -18,6 +19,12 @@ from .vocabulary import N_TOKENS
 
 # Timing-based tuning is off in tests: it never changes results, only start-up time.
 os.environ.setdefault("PYINFER_TUNE", "off")
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 # Models of the person who runs the tests stay out of them.
 os.environ |= dict.fromkeys(("PYINFER_MODELS", "HF_HUB_CACHE", "OLLAMA_MODELS"), "/dev/null/none")

@@ -284,13 +284,22 @@ def _open_folder(found: ModelFiles) -> Checkpoint:
         raise
 
 
+def _has_parts(stored: Mapping[str, StoredTensor], name: str) -> bool:
+    """Whether a matrix is there as the tensors of a quantized module."""
+    prefix = name.removesuffix("weight")
+    return any(f"{prefix}{part}" in stored for part in ("qweight", "weight_packed", "scales"))
+
+
 def _tied(
     config: ModelConfig, stored: dict[str, StoredTensor]
 ) -> tuple[ModelConfig, tuple[str, ...]]:
     """What transformers 5 makes of a tied model whose file has a head."""
     head, embedding = stored.get(HEAD), stored.get(EMBEDDING)
-    if not config.tie_embeddings or head is None:
+    if not config.tie_embeddings or not (head or _has_parts(stored, HEAD)):
         return config, ()
+    if head is None or (embedding is None and _has_parts(stored, EMBEDDING)):
+        note = f"{HEAD} is used although the config ties it: one of the two is quantized"
+        return replace(config, tie_embeddings=False), (note,)
     if embedding is None:
         stored[EMBEDDING] = stored.pop(HEAD)
         return config, (f"{HEAD} is the embedding, too: the config ties them, only it is there",)

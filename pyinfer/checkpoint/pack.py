@@ -113,7 +113,9 @@ class Packer:
     def _pack_rewritten(self, name: str) -> None:
         """Fill a matrix whose rows are reordered or decoded here, which the workers do not do."""
         info, packed = self._checkpoint.tensors[name], self.matrices[name]
-        unit = math.lcm(PANEL_ROWS, self._checkpoint.config.head_dim)
+        whole_heads = self._checkpoint.is_interleaved(name)
+        head = self._checkpoint.config.head_dim if whole_heads else 1
+        unit = math.lcm(PANEL_ROWS, head)
         step = max(1, HEADS_BYTES // info.row_bytes // unit) * unit
         raw = np.empty(min(step, info.rows) * info.row_bytes, np.uint8)
         for first in range(0, info.rows, step):

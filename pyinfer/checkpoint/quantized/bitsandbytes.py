@@ -47,6 +47,7 @@ def table_matrix(module: Module, state: StoredTensor) -> QuantizedMatrix:
         raise module.wrong(state, f"blocksize, dtype and the shape [{rows}, {cols}]")
     assert isinstance(block, int)
     size = rows * cols
+    block = min(block, size)
     if weight.dtype != "U8" or weight.n_bytes != -(-size // 2):
         raise module.wrong(weight, f"{-(-size // 2)} bytes")
     values = read_floats(table).reshape(-1)
@@ -91,9 +92,11 @@ def _block_scales(module: Module, settings: dict[str, Any], blocks: int) -> Floa
     table = read_floats(module.need("weight.nested_quant_map")).reshape(-1)
     outer = read_floats(module.need("weight.nested_absmax")).reshape(-1)
     size, offset = settings.get("nested_blocksize"), settings.get("nested_offset")
-    if len(table) != 256 or not _positive(size) or not isinstance(offset, int | float):
+    if len(table) != 256 or not _positive(size) or not _is_f32(offset):
         raise module.wrong(absmax, "nested_blocksize, nested_offset and a table of 256 values")
     assert isinstance(size, int)
+    assert isinstance(offset, int | float)
+    size = min(size, max(blocks, 1))
     if len(outer) != -(-blocks // size):
         raise module.wrong(absmax, f"{-(-blocks // size)} nested scales")
     codes = read_array(absmax).reshape(-1).astype(np.int64)
@@ -129,6 +132,11 @@ def row_matrix(module: Module) -> QuantizedMatrix:
         (weight, scale), "bitsandbytes int8", (rows, cols), codes, scales, cols, "f16",
         (-128, 127),
     )  # fmt: skip
+
+
+def _is_f32(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= float(np.finfo(np.float32).max)
 
 
 def _positive(value: Any) -> bool:

@@ -49,7 +49,10 @@ def check_compressed(config: Mapping[str, Any]) -> None:
     """
     for key, what in (("transform_config", "rotations at run time"),
                       ("sparsity_config", "sparse weights")):  # fmt: skip
-        if config.get(key):
+        found = config.get(key)
+        if isinstance(found, dict) and found.get("format") in ("dense", "dense_sparsity"):
+            continue  # says that the weights are stored whole
+        if found:
             raise ModelUnsupportedError(
                 f"quantization_config.{key} asks for {what}, which does not run",
                 hint="use another quantization of the model",
@@ -77,12 +80,19 @@ def packed_matrix(module: Module, config: Mapping[str, Any]) -> QuantizedMatrix:
     zeros = None
     zero_point = module.find("weight_zero_point")
     if zero_point is not None:
-        words = (-(-rows * bits // 32), -(-rows // (32 // bits)))
+        # Packed as the weights are or not: the number of words decides here, too.
+        packings: dict[int, Unpack] = {
+            -(-rows // (32 // bits)): padded,
+            -(-rows * bits // 32): dense,
+        }
+        if unpack is padded:  # where both take as many words
+            packings[-(-rows // (32 // bits))] = padded
         if zero_point.dtype != "I32" or zero_point.shape[1:] != (groups,) or (
-                zero_point.shape[0] not in words):  # fmt: skip
-            raise module.wrong(zero_point, f"32-bit words ({words[0]}, {groups})")
+                zero_point.shape[0] not in packings):  # fmt: skip
+            raise module.wrong(zero_point, f"32-bit words ({-(-rows * bits // 32)}, {groups})")
         by_group = np.ascontiguousarray(read_array(zero_point).T)
-        zeros = np.ascontiguousarray(unpack(by_group, bits, rows).T) - np.int16(half)
+        found = packings[zero_point.shape[0]](by_group, bits, rows)
+        zeros = np.ascontiguousarray(found.T) - np.int16(half)
     group, group_of = _group_indices(module, groups, scale, config)
     read = RowReader(packed, rows)
 
@@ -171,12 +181,17 @@ def _float4_matrix(module: Module, packed: StoredTensor, scale: StoredTensor) ->
     nvidia = divisor is not None
     group = 16 if nvidia else 32
     wanted = "F8_E4M3" if nvidia else "U8"
-    if scale.dtype not in (wanted, "F8_E8M0") or scale.shape != (rows, -(-cols // group)):
+    kinds = (wanted,) if nvidia else (wanted, "F8_E8M0")
+    if scale.dtype not in kinds or scale.shape != (rows, -(-cols // group)):
         raise module.wrong(scale, f"{wanted} ({rows}, {cols} / {group})")
     table = _FLOAT8 if nvidia else _SCALE8
     scales = table[read_array(scale)]
     if divisor is not None:
-        scales = scales / read_floats(divisor).reshape(-1)[:1]
+        value = read_floats(divisor).reshape(-1)
+        if value.size != 1 or value[0] == 0:
+            raise module.wrong(divisor, "one number other than 0")
+        with np.errstate(over="ignore"):  # refused with the values
+            scales = scales / value
     read = RowReader(packed, rows)
 
     def codes(first: int, count: int) -> Codes:
@@ -224,6 +239,8 @@ def scaled_matrix(module: Module, config: Mapping[str, Any]) -> QuantizedMatrix:
             (weight, scale), "int8", (rows, cols), codes, scales, group, scale.dtype,
             (-128, 127), zeros,
         )  # fmt: skip
+    if weight.dtype != "F8_E4M3":
+        raise module.wrong(weight, "I8 or F8_E4M3")
     blocks = _Blocks(module, scale, config)
 
     def values(first: int, count: int) -> Floats:
@@ -253,7 +270,7 @@ class _Blocks:
         expected = (-(-rows // height), -(-cols // width)) if natural else None
         if values.shape != expected:
             raise module.wrong(scale, f"one scale per block of {height} x {width}")
-        self._scales, self._height, self._width = values, height, width
+        self._scales, self._height, self._width = values, min(height, rows), min(width, cols)
 
     def rows(self, first: int, count: int) -> Floats:
         """Scale of every value of some rows, float32 (count, cols)."""

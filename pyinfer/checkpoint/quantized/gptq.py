@@ -64,7 +64,11 @@ def gptq_matrix(module: Module, config: Mapping[str, Any]) -> IntegerMatrix:
     bits, left = divmod(qweight.shape[0] * 32, cols)
     if left or not 2 <= bits <= 8:
         raise module.wrong(qweight, "2 to 8 bits per input")
-    unpack: Unpack = planes if layout == "gptq_p" and bits in PLANES else dense
+    in_planes = layout == "gptq_p" and bits in PLANES
+    # Words of zeros hold whole outputs; planes go by 32 values.
+    if rows * bits % 32 or (in_planes and (rows % 32 or cols % 32)):
+        raise module.wrong(qzeros, "whole 32-bit words of zeros for all outputs")
+    unpack: Unpack = planes if in_planes else dense
     groups = scale.shape[0] if len(scale.shape) == 2 else 0
     if groups == 0 or scale.shape[1] != rows:
         raise module.wrong(scale, f"(groups, {rows})")
@@ -161,13 +165,15 @@ def _awq_gemv(
 ) -> IntegerMatrix:
     """Outputs first, plain order; scales and zeros are padded to more columns than groups."""
     rows, cols = module.rows, module.cols
-    size = _integer(config.get("group_size") or config.get("q_group_size")) or cols
+    size = min(_integer(config.get("group_size") or config.get("q_group_size")) or cols, cols)
+    size = cols if size == -1 else size
     groups = -(-cols // size) if size > 0 else 0
     if qweight.shape != (rows, cols // 8) or cols % 8:
         raise module.wrong(qweight, f"({rows}, {cols} / 8)")
     if groups == 0 or scale.shape[0] != rows or scale.shape[1] < groups:
         raise module.wrong(scale, f"({rows}, {groups} or more)")
-    if qzeros.dtype != "I32" or qzeros.shape[0] != rows or qzeros.shape[1] * 8 < groups:
+    flat = qzeros.dtype == "I32" and len(qzeros.shape) == 2 and qzeros.shape[0] == rows
+    if not flat or qzeros.shape[1] * 8 < groups:
         raise module.wrong(qzeros, f"32-bit words ({rows}, {groups} / 8 or more)")
     read = RowReader(qweight, rows)
 

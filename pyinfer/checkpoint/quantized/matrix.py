@@ -76,7 +76,8 @@ class QuantizedMatrix(ABC):
         StoreIOError
             A file became shorter or cannot be read.
         """
-        values = np.ascontiguousarray(self.values(first, count), dtype="<f4")
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            values = np.ascontiguousarray(self.values(first, count), dtype="<f4")
         if not np.isfinite(values).all():
             part = self.parts[0]
             raise ModelFormatError(

@@ -18,7 +18,7 @@ from pyinfer.checkpoint.quantized.compressed import (
     scaled_matrix,
 )
 from pyinfer.checkpoint.quantized.gptq import awq_matrix, gptq_matrix
-from pyinfer.checkpoint.quantized.matrix import QuantizedMatrix
+from pyinfer.checkpoint.quantized.matrix import QuantizedMatrix, read_floats
 from pyinfer.checkpoint.quantized.mlx import mlx_matrix
 from pyinfer.checkpoint.quantized.module import WEIGHT, Module
 from pyinfer.checkpoint.safetensors import StoredTensor
@@ -103,6 +103,7 @@ def find_quantized(
     config = data.get("quantization_config") or data.get("quantization") or {}
     config = config if isinstance(config, dict) else {}
     method = config.get("quant_method")
+    method = method.lower() if isinstance(method, str) else method
     if method is not None and method not in _METHODS:
         raise ModelUnsupportedError(
             f"config.json: quant_method {str(method)[:40]!r} is not known",
@@ -119,15 +120,25 @@ def find_quantized(
         if matrix is not None:
             matrices[name] = matrix
             used |= {f"{module.prefix}.{part}" for part in _PARTS}
+            used |= _empty_bias(module, expected)
         used |= {f"{module.prefix}.{part}" for part in _ACTIVATIONS}
     used |= {key for key in stored if key.endswith((".k_scale", ".v_scale", ".q_scale"))}
     return QuantizedFolder(matrices, used & stored.keys())
 
 
+def _empty_bias(module: Module, expected: Mapping[str, tuple[int, ...]]) -> set[str]:
+    """AutoGPTQ gave every module a bias, of zeros where the model has none."""
+    name, bias = f"{module.prefix}.bias", module.find("bias")
+    if bias is None or name in expected or bias.shape != (module.rows,):
+        return set()
+    floats = bias.dtype in ("f32", "f16", "bf16")
+    return set() if not floats or read_floats(bias).any() else {name}
+
+
 def _matrix(module: Module, config: Mapping[str, Any]) -> QuantizedMatrix | None:
     """The matrix of a module, or None if it is plain."""
     if module.find("qweight") is not None:
-        awq = config.get("quant_method") == "awq"
+        awq = str(config.get("quant_method")).lower() == "awq"
         return awq_matrix(module, config) if awq else gptq_matrix(module, config)
     if module.find("weight_packed") is not None:
         return packed_matrix(module, config)

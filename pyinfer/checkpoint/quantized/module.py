@@ -70,7 +70,7 @@ class Module:
             sizes += [-(-self.cols // groups), self.cols // groups]
         for size in sizes:
             if size > 0 and -(-self.cols // size) == groups:
-                return size
+                return min(size, self.cols)
         raise self.wrong(tensor, f"a number of groups that divides {self.cols} inputs")
 
 

@@ -136,6 +136,15 @@ def test_awq_gemv(tmp_path: Path) -> None:
     check(matrix, expected(codes, zeros, scales, np.arange(COLS) // 32), "q8_0")
 
 
+@pytest.mark.parametrize("size", [10**12, 1 << 63, 10**30])
+def test_groups_larger_than_a_row_are_one(tmp_path: Path, size: int) -> None:
+    codes, zeros, scales = random_parts(4, 1)
+    made = gptq_tensors(codes, zeros, scales, np.zeros(COLS, np.int64), 4, 1)
+    del made["g_idx"]
+    matrix = gptq_matrix(module(tmp_path, made), {"group_size": size})
+    check(matrix, expected(codes, zeros, scales, np.zeros(COLS, np.int64)), "q8_0")
+
+
 def test_layouts_that_are_not_known_are_named(tmp_path: Path) -> None:
     codes, zeros, scales = random_parts(4, 3)
     made = gptq_tensors(codes, zeros, scales, np.arange(COLS) // 32, 4, 1)

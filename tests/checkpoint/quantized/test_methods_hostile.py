@@ -85,6 +85,34 @@ def test_what_is_not_known_is_named(tmp_path: Path, key: str, value: object) -> 
         open_checkpoint(tmp_path)
 
 
+NUMBERS = (0, -1, 1, 7, 1 << 31, 10**12, 1 << 63, 10**30, 0.5, "x", None, [], [128, 10**12])
+
+
+def numbers_in(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every (container, key) of a number within some JSON."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        if isinstance(item, dict | list):
+            yield from numbers_in(item)
+        elif isinstance(item, int | float) or item is None:
+            yield value, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_of_any_size(tmp_path: Path, name: str) -> None:
+    (tmp_path / "model.safetensors").write_bytes((FOLDER / name / "model.safetensors").read_bytes())
+    data = json.loads((FOLDER / name / "config.json").read_text())
+    for section in ("quantization_config", "quantization"):
+        for container, key in list(numbers_in(data.get(section) or {})):
+            kept = container[key]
+            for number in NUMBERS:
+                container[key] = number
+                (tmp_path / "config.json").write_text(json.dumps(data))
+                with contextlib.suppress(ModelFormatError, ModelUnsupportedError):
+                    read_all(tmp_path)
+            container[key] = kept
+
+
 @pytest.mark.parametrize("value", [None, [], "awq", 3, {"config_groups": [1], "bits": "x"}])
 def test_settings_of_any_type(tmp_path: Path, value: object) -> None:
     for name in NAMES:
