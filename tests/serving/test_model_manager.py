@@ -69,6 +69,9 @@ class FakeProcess:
     async def close(self) -> None:
         await asyncio.sleep(0)
         self.closed = True
+        if not self.ready.done():  # as the real one: nobody waits for what has been closed
+            self.ready.set_exception(EngineError("closed while it was loading"))
+            self.ready.exception()
 
 
 class Starter:
